@@ -1,0 +1,66 @@
+/*
+ * Spec: one actor, declared as data. Zero means the default everywhere.
+ *
+ *   ward_spawn(ctx, &ref, &(ward_spec){
+ *       .id = "parser", .behavior = &parser, .strategy = &always_restart});
+ */
+#ifndef WARD_SPEC_H
+#define WARD_SPEC_H
+
+#include <ward/behavior.h>
+#include <ward/strategy.h>
+
+WARD_BEGIN
+
+/* The longest id, and the longest path, without their NUL. */
+#define WARD_MAX_ID 63
+#define WARD_MAX_PATH 1023
+
+/* When an actor that has ended is started again (OTP's restart types). */
+typedef enum ward_restart_type {
+    WARD_RESTART_DEFAULT = 0, /* transient under an actor or the host */
+    WARD_PERMANENT,           /* after every end */
+    WARD_TRANSIENT,           /* after a failure */
+    WARD_TEMPORARY,           /* never */
+} ward_restart_type;
+
+typedef struct ward_mailbox_options {
+    /* The most bytes queued; full: -EAGAIN to the sender. Default 16 MiB. */
+    int64_t bytes;
+    /* The most messages queued. Default no limit. */
+    int64_t messages;
+} ward_mailbox_options;
+
+typedef struct ward_spec {
+    /* Its name among its siblings, 1 to 63 of letters, digits, `-`, `_` and `.`; required.
+     * The path is the parent's path, a slash and the id. */
+    const char *id;
+    /* What it does; required, and registered. */
+    const ward_behavior *behavior;
+    /* How its failures are answered; NULL: it stops. Registered. */
+    const ward_strategy *strategy;
+    ward_restart_type restart;
+
+    /* Bytes for the behavior, copied, the same at every start: ward_args. */
+    ward_bytes args;
+    /* Descriptors it starts with, numbered from 3 in this order, duplicated at once and kept
+     * for every restart. From the host only. At most 16. */
+    const int *fds;
+    size_t fd_count;
+
+    /* Milliseconds from spawn to ready. Default 10,000. */
+    int start_ms;
+    /* Milliseconds to finish the message in hand and post_stop, then SIGKILL. Default 5,000.
+     * WARD_ZERO: SIGKILL at once (OTP's brutal_kill). */
+    int shutdown_ms;
+    /* Milliseconds one message may take while nothing is finished, then the process is killed:
+     * cause `timeout`. It is noticed between one and two times this long. Default no limit. */
+    int message_ms;
+    /* How often a message that killed the actor is tried again. Default 0. */
+    int redeliver;
+    ward_mailbox_options mailbox;
+} ward_spec;
+
+WARD_END
+
+#endif

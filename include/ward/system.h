@@ -1,0 +1,108 @@
+/*
+ * System: one supervision tree, in the host.
+ *
+ *   1. int main(void) { ward_early(); ...                 before threads and memory
+ *   2. ward_system_new(&sys, &(ward_system_options){.on_event = log_event});
+ *   3. ward_ctx *ctx = ward_system_ctx(sys);              the root actor, for the verbs
+ *   4. ward_spawn(ctx, &ref, &spec); ward_tell(ctx, ref, ...);
+ *   5. ward_run(sys);                                      or your own loop, see below
+ *   6. ward_system_free(sys);
+ *
+ * Your own loop: watch ward_system_fd(sys) for reading and call ward_system_dispatch(sys)
+ * when it is readable. All callbacks come from there, from ward_run and its kin; never inside
+ * another call of yours. A system belongs to the thread that uses it; several systems may
+ * live in one process. ward installs no signal handler, uses no loop of yours and reaps
+ * nothing but its own zygote.
+ */
+#ifndef WARD_SYSTEM_H
+#define WARD_SYSTEM_H
+
+#include <ward/event.h>
+#include <ward/verbs.h>
+
+WARD_BEGIN
+
+typedef struct ward_system ward_system;
+
+typedef struct ward_system_options {
+    /* What happens in the tree (event.h). */
+    void (*on_event)(ward_ctx *ctx, const ward_event *event, void *user);
+    /* A message to the root; also WARD_TERMINATED. Without it: dead letter `unhandled`. */
+    void (*on_message)(ward_ctx *ctx, const ward_message *msg, void *user);
+    /* After a tell of the host's to `ref` was -EAGAIN: there is room again. */
+    void (*on_room)(ward_ctx *ctx, ward_ref ref, void *user);
+    void *user;
+    /* The largest message, in bytes, envelope included. Default 4 MiB, at least 4 KiB, at most
+     * 64 MiB. */
+    int64_t frame_bytes;
+    /* Milliseconds for the ordered stop of everything, then SIGKILL. Default 10,000. */
+    int stop_ms;
+    /* No dead letter events for what is queued when the system stops. */
+    bool quiet_stop;
+} ward_system_options;
+
+/*
+ * [host] Forks the zygote, from which all later processes come. Call it first in main, while
+ * there is one thread and little memory: what the process holds now is what every worker
+ * starts with. Later calls do nothing. 0; -EBUSY: the process has other threads already;
+ * -ECHILD: in a worker, or in a child of a process that had called it; -EMFILE, -ENFILE,
+ * -EAGAIN, -ENOMEM.
+ */
+WARD_API int ward_early(void);
+
+/*
+ * [host] A new system; calls ward_early if nobody did. `options` is copied; NULL: all
+ * defaults. 0; -EINVAL; as ward_early; -ETIMEDOUT: the zygote did not answer in 5 s.
+ */
+WARD_API int ward_system_new(ward_system **sys, const ward_system_options *options);
+
+/* [host] Ends everything at once, without hooks (ward_system_stop and ward_run end it in
+ * order), and frees it. NULL is fine; inside a callback it waits until that has returned. */
+WARD_API void ward_system_free(ward_system *sys);
+
+/* [host] The root actor, `/`, first argument of the verbs. Lives as long as sys. */
+WARD_API ward_ctx *ward_system_ctx(ward_system *sys);
+
+/* [host] The descriptor to watch for reading. It stays the same; never read or close it. */
+WARD_API int ward_system_fd(const ward_system *sys);
+
+/* [host] Does what is due, calls the callbacks that are due, and returns without waiting. 0;
+ * -ECHILD; -EDEADLK inside a callback. */
+WARD_API int ward_system_dispatch(ward_system *sys);
+
+/*
+ * [host] Runs the system until it has stopped. 0 after an ordered stop; -WARD_EFAILED: a
+ * failure escalated past the root, see ward_system_failure; -EDEADLK inside a callback.
+ * ward_run_for returns -ETIMEDOUT when `timeout_ms` have passed, the system still running.
+ */
+WARD_API int ward_run(ward_system *sys);
+WARD_API int ward_run_for(ward_system *sys, int timeout_ms);
+
+/*
+ * [host] Runs the system until nothing is queued, in hand, starting or restarting, and the
+ * callbacks due have been called. 0; -ETIMEDOUT; -WARD_EFAILED; -EDEADLK.
+ */
+WARD_API int ward_settle(ward_system *sys, int timeout_ms);
+
+/* [host] Waits until `ref` is up: 0; -WARD_ESTART: it ended before; -WARD_EIGNORED;
+ * -WARD_EUNKNOWN; -ETIMEDOUT: and it was stopped; -EDEADLK inside a callback. Runs ward only,
+ * callbacks wait. */
+WARD_API int ward_wait_up(ward_system *sys, ward_ref ref, int timeout_ms);
+
+/* [host] Begins the ordered stop of all actors and returns at once; ward_run returns when it
+ * is done. 0, also the second time. */
+WARD_API int ward_system_stop(ward_system *sys);
+
+/* [host] The failure that escalated past the root, or NULL. Lives as long as sys. */
+WARD_API const ward_failure *ward_system_failure(const ward_system *sys);
+
+/* [host] How many of the messages to `ref` are queued or in hand; negative: -WARD_EUNKNOWN. */
+WARD_API int64_t ward_mailbox_count(ward_system *sys, ward_ref ref);
+
+/* [host] The process of `ref` now, to watch or to kill in a test; 0: it has none;
+ * -WARD_EUNKNOWN. */
+WARD_API int64_t ward_process_id(ward_system *sys, ward_ref ref);
+
+WARD_END
+
+#endif

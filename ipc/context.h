@@ -1,0 +1,47 @@
+/*
+ * Context: the verbs' one surface and its two implementations. A ward_ctx begins with a
+ * table of functions; the worker and the host each have one. The public functions check
+ * what is wrong on either side and call through the table.
+ *
+ * Used by: worker verbs, host verbs. Uses: registry.h.
+ */
+#ifndef WARD_IPC_CONTEXT_H
+#define WARD_IPC_CONTEXT_H
+
+#include <stdint.h>
+
+#include <ward/verbs.h>
+
+/* How ward_stop, ward_drain, ward_kill and ward_restart differ. */
+enum ward__end_how { WARD__HOW_STOP, WARD__HOW_DRAIN, WARD__HOW_KILL, WARD__HOW_RESTART };
+
+struct ward__verbs {
+    int (*check)(const ward_ctx *ctx); /* may it be used here and now? */
+    int (*tell)(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count);
+    int (*ask)(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
+               const ward_value *values, size_t count);
+    int (*ask_then)(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply,
+                    void *user, const ward_value *values, size_t count);
+    int (*reply)(ward_ctx *ctx, ward_ref sender, const ward_value *values, size_t count);
+    ward_ref (*sender_in_hand)(const ward_ctx *ctx, int *result);
+    int (*flush)(ward_ctx *ctx);
+    int (*spawn)(ward_ctx *ctx, ward_ref *ref, const ward_spec *spec);
+    int (*end)(ward_ctx *ctx, ward_ref ref, enum ward__end_how how);
+    int (*watch)(ward_ctx *ctx, ward_ref ref, bool on);
+    int (*lookup)(ward_ctx *ctx, const char *path, ward_ref *ref);
+};
+
+struct ward_ctx {
+    const struct ward__verbs *verbs; /* borrowed, static */
+    ward_ref self;
+    const char *path; /* borrowed from whoever made it */
+    uint32_t incarnation;
+};
+
+/* Counts the forks that this process came through: a ctx or a system made before a fork is
+ * not usable behind it. */
+extern unsigned ward__fork_generation;
+/* Registers, once, what counts them. 0 or -ENOMEM. */
+int ward__fork_watch(void);
+
+#endif

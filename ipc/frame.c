@@ -1,0 +1,138 @@
+#include "ipc/frame.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ward/error.h>
+
+#include "ipc/fault.h"
+
+void
+ward__frame_store_length(uint8_t prefix[WARD__FRAME_PREFIX], uint32_t length)
+{
+    for (int i = 0; i < WARD__FRAME_PREFIX; i++)
+        prefix[i] = (uint8_t)(length >> 8 * i);
+}
+
+uint32_t
+ward__frame_load_length(const uint8_t prefix[WARD__FRAME_PREFIX])
+{
+    return (uint32_t)prefix[0] | (uint32_t)prefix[1] << 8 | (uint32_t)prefix[2] << 16 |
+           (uint32_t)prefix[3] << 24;
+}
+
+void
+ward__framebuf_init(struct ward__framebuf *buf, size_t maximum)
+{
+    *buf = (struct ward__framebuf){.maximum = maximum};
+}
+
+void
+ward__framebuf_done(struct ward__framebuf *buf)
+{
+    free(buf->data);
+    *buf = (struct ward__framebuf){.maximum = buf->maximum};
+}
+
+size_t
+ward__framebuf_held(const struct ward__framebuf *buf)
+{
+    return buf->tail - buf->head;
+}
+
+/* How many bytes are missing to the end of the frame that has begun; 0 if none has, or if
+ * its length is one that the next call will refuse. */
+static size_t
+missing(const struct ward__framebuf *buf)
+{
+    size_t held = ward__framebuf_held(buf);
+    size_t whole;
+
+    if (held < WARD__FRAME_PREFIX)
+        return 0;
+    whole = ward__frame_load_length(buf->data + buf->head);
+    if (whole > buf->maximum)
+        return 0;
+    whole += WARD__FRAME_PREFIX;
+    return whole > held ? whole - held : 0;
+}
+
+static int
+reserve(struct ward__framebuf *buf, size_t size)
+{
+    size_t held = ward__framebuf_held(buf);
+    uint8_t *data;
+
+    if (buf->capacity - buf->tail >= size)
+        return 0;
+    if (held > 0 && buf->head > 0)
+        memmove(buf->data, buf->data + buf->head, held);
+    buf->head = 0;
+    buf->tail = held;
+    if (buf->capacity - held >= size)
+        return 0;
+    data = WARD__NEW(realloc(buf->data, held + size));
+    if (data == NULL)
+        return -ENOMEM;
+    buf->data = data;
+    buf->capacity = held + size;
+    return 0;
+}
+
+int
+ward__framebuf_room(struct ward__framebuf *buf, size_t wish, uint8_t **to, size_t *size)
+{
+    size_t need = missing(buf);
+    int result = reserve(buf, need > wish ? need : wish);
+
+    if (result < 0)
+        return result;
+    *to = buf->data + buf->tail;
+    *size = buf->capacity - buf->tail;
+    return 0;
+}
+
+void
+ward__framebuf_filled(struct ward__framebuf *buf, size_t size)
+{
+    buf->tail += size;
+}
+
+int
+ward__framebuf_feed(struct ward__framebuf *buf, const void *data, size_t size)
+{
+    int result = reserve(buf, size);
+
+    if (result < 0)
+        return result;
+    if (size > 0)
+        memcpy(buf->data + buf->tail, data, size);
+    buf->tail += size;
+    return 0;
+}
+
+int
+ward__framebuf_next(struct ward__framebuf *buf, ward_bytes *frame)
+{
+    size_t held = ward__framebuf_held(buf);
+    uint32_t length;
+
+    if (held < WARD__FRAME_PREFIX)
+        return 0;
+    length = ward__frame_load_length(buf->data + buf->head);
+    if (length > buf->maximum)
+        return -WARD_EPROTOCOL;
+    if (held - WARD__FRAME_PREFIX < length)
+        return 0;
+    *frame = (ward_bytes){buf->data + buf->head + WARD__FRAME_PREFIX, length};
+    buf->head += WARD__FRAME_PREFIX + (size_t)length;
+    return 1;
+}
+
+void
+ward__framebuf_shrink(struct ward__framebuf *buf)
+{
+    if (ward__framebuf_held(buf) == 0)
+        ward__framebuf_done(buf);
+}

@@ -1,0 +1,43 @@
+/*
+ * Message: one message or reply as its reader sees it, and the arena that keeps the strings
+ * it hands out. The bytes have been scanned; the getters check types all the same.
+ *
+ * Used by: worker loop, host dispatch. Uses: read.h.
+ */
+#ifndef WARD_IPC_MESSAGE_H
+#define WARD_IPC_MESSAGE_H
+
+#include <ward/message.h>
+
+#include "ipc/read.h"
+
+/* Memory that is freed all at once. Zeroed is empty. */
+struct ward_arena {
+    struct ward__chunk *chunks; /* owned, newest first */
+};
+
+/* `size` bytes that live until the arena is emptied; NULL without memory. */
+void *ward__arena_take(struct ward_arena *arena, size_t size);
+/* Empties it, keeping at most one small chunk for the next message. */
+void ward__arena_clear(struct ward_arena *arena);
+void ward__arena_done(struct ward_arena *arena);
+
+struct ward_message {
+    int64_t type;
+    ward_ref sender; /* zero: no answer is expected */
+    unsigned attempt;
+    ward_raw values;          /* borrowed: one msgpack array, head included */
+    struct ward__cursor body; /* its elements */
+    uint32_t count;
+    struct ward_arena *arena; /* borrowed */
+};
+
+/* Fills a view of `values`, an array. 0; -WARD_EPROTOCOL: it is no array. */
+int ward__message_init(ward_message *msg, int64_t type, ward_raw values,
+                       struct ward_arena *arena);
+
+/* A message with its own copy of the values and its own arena, for ward_message_free; NULL
+ * without memory or if it is no array. */
+ward_message *ward__message_copy(int64_t type, ward_raw values);
+
+#endif

@@ -1,0 +1,300 @@
+#include "ipc/read.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <ward/error.h>
+
+#include "ipc/scan.h"
+
+/* A big-endian number of `width` bytes. */
+static uint64_t
+big_endian(const uint8_t *at, unsigned width)
+{
+    uint64_t number = 0;
+
+    for (unsigned i = 0; i < width; i++)
+        number = number << 8 | at[i];
+    return number;
+}
+
+static void
+set_signed(struct ward__head *head, int64_t number)
+{
+    head->kind = number < 0 ? WARD__INT : WARD__UINT;
+    head->as.i = number;
+}
+
+/* How the bytes from 0xc0 to 0xdf begin a value. */
+enum form {
+    FORM_BAD,
+    FORM_NIL,
+    FORM_FALSE,
+    FORM_TRUE,
+    FORM_BODY, /* `width` bytes of length, then a body, for ext with a type before it */
+    FORM_FIXEXT,
+    FORM_FLOAT,
+    FORM_UINT,
+    FORM_INT,
+    FORM_OPEN, /* `width` bytes of length, then elements */
+};
+
+struct lead {
+    enum form form;
+    enum ward__kind kind;
+    unsigned width;
+};
+
+static const struct lead leads[32] = {
+    [0x00] = {FORM_NIL, WARD__NIL, 0},       [0x01] = {FORM_BAD, WARD__NIL, 0},
+    [0x02] = {FORM_FALSE, WARD__BOOL, 0},    [0x03] = {FORM_TRUE, WARD__BOOL, 0},
+    [0x04] = {FORM_BODY, WARD__BIN, 1},      [0x05] = {FORM_BODY, WARD__BIN, 2},
+    [0x06] = {FORM_BODY, WARD__BIN, 4},      [0x07] = {FORM_BODY, WARD__EXT, 1},
+    [0x08] = {FORM_BODY, WARD__EXT, 2},      [0x09] = {FORM_BODY, WARD__EXT, 4},
+    [0x0a] = {FORM_FLOAT, WARD__DOUBLE, 4},  [0x0b] = {FORM_FLOAT, WARD__DOUBLE, 8},
+    [0x0c] = {FORM_UINT, WARD__UINT, 1},     [0x0d] = {FORM_UINT, WARD__UINT, 2},
+    [0x0e] = {FORM_UINT, WARD__UINT, 4},     [0x0f] = {FORM_UINT, WARD__UINT, 8},
+    [0x10] = {FORM_INT, WARD__INT, 1},       [0x11] = {FORM_INT, WARD__INT, 2},
+    [0x12] = {FORM_INT, WARD__INT, 4},       [0x13] = {FORM_INT, WARD__INT, 8},
+    [0x14] = {FORM_FIXEXT, WARD__EXT, 1},    [0x15] = {FORM_FIXEXT, WARD__EXT, 2},
+    [0x16] = {FORM_FIXEXT, WARD__EXT, 4},    [0x17] = {FORM_FIXEXT, WARD__EXT, 8},
+    [0x18] = {FORM_FIXEXT, WARD__EXT, 16},   [0x19] = {FORM_BODY, WARD__STR, 1},
+    [0x1a] = {FORM_BODY, WARD__STR, 2},      [0x1b] = {FORM_BODY, WARD__STR, 4},
+    [0x1c] = {FORM_OPEN, WARD__ARRAY, 2},    [0x1d] = {FORM_OPEN, WARD__ARRAY, 4},
+    [0x1e] = {FORM_OPEN, WARD__MAP, 2},      [0x1f] = {FORM_OPEN, WARD__MAP, 4},
+};
+
+/* Takes the body of str, bin and ext; `length` is known. */
+static int
+take_body(struct ward__cursor *in, struct ward__head *head, uint64_t length)
+{
+    if (head->kind == WARD__EXT) {
+        if (in->at == in->end)
+            return -WARD_EPROTOCOL;
+        head->ext_type = (int8_t)*in->at++;
+    }
+    if (length > (uint64_t)(in->end - in->at))
+        return -WARD_EPROTOCOL;
+    head->length = (uint32_t)length;
+    head->body = in->at;
+    in->at += length;
+    return 0;
+}
+
+static void
+take_number(struct ward__head *head, const struct lead *lead, uint64_t bits)
+{
+    unsigned unused = 64 - 8 * lead->width;
+    uint32_t single = (uint32_t)bits;
+    float narrow;
+
+    if (lead->form == FORM_UINT) {
+        head->as.u = bits;
+    } else if (lead->form == FORM_INT) {
+        set_signed(head, (int64_t)(bits << unused) >> unused);
+    } else if (lead->width == 8) {
+        memcpy(&head->as.d, &bits, sizeof bits);
+    } else {
+        memcpy(&narrow, &single, sizeof narrow);
+        head->as.d = (double)narrow;
+    }
+}
+
+/* A value whose first byte lies from 0xc0 to 0xdf. */
+static int
+read_led(struct ward__cursor *in, struct ward__head *head, const struct lead *lead)
+{
+    uint64_t number = 0;
+
+    head->kind = lead->kind;
+    if (lead->form == FORM_FIXEXT)
+        return take_body(in, head, lead->width);
+    if (lead->width > (size_t)(in->end - in->at))
+        return -WARD_EPROTOCOL;
+    number = big_endian(in->at, lead->width);
+    in->at += lead->width;
+    switch (lead->form) {
+    case FORM_BAD:
+        return -WARD_EPROTOCOL;
+    case FORM_NIL:
+        return 0;
+    case FORM_FALSE:
+    case FORM_TRUE:
+        head->as.boolean = lead->form == FORM_TRUE;
+        return 0;
+    case FORM_BODY:
+    case FORM_FIXEXT:
+        return take_body(in, head, number);
+    case FORM_OPEN:
+        head->length = (uint32_t)number;
+        return 0;
+    case FORM_FLOAT:
+    case FORM_UINT:
+    case FORM_INT:
+        take_number(head, lead, number);
+        return 0;
+    }
+    return -WARD_EPROTOCOL;
+}
+
+static int
+read_any(struct ward__cursor *in, struct ward__head *head)
+{
+    uint8_t first = *in->at++;
+
+    if (first < 0x80 || first >= 0xe0) {
+        set_signed(head, (int8_t)first);
+        return 0;
+    }
+    if (first >= 0xc0)
+        return read_led(in, head, &leads[first - 0xc0]);
+    if (first >= 0xa0) {
+        head->kind = WARD__STR;
+        return take_body(in, head, first & 0x1f);
+    }
+    head->kind = first >= 0x90 ? WARD__ARRAY : WARD__MAP;
+    head->length = first & 0x0f;
+    return 0;
+}
+
+int
+ward__read_head(struct ward__cursor *in, struct ward__head *head)
+{
+    struct ward__cursor ahead = *in;
+    struct ward__head found = {0};
+
+    if (in->at == in->end)
+        return -ENODATA;
+    if (read_any(&ahead, &found) < 0)
+        return -WARD_EPROTOCOL;
+    *in = ahead;
+    *head = found;
+    return 0;
+}
+
+int
+ward__read_uint(struct ward__cursor *in, uint64_t max, uint64_t *out)
+{
+    struct ward__cursor ahead = *in;
+    struct ward__head head;
+    int result = ward__read_head(&ahead, &head);
+
+    if (result < 0)
+        return result;
+    if (head.kind == WARD__INT)
+        return -ERANGE;
+    if (head.kind != WARD__UINT)
+        return -WARD_ETYPE;
+    if (head.as.u > max)
+        return -ERANGE;
+    *in = ahead;
+    *out = head.as.u;
+    return 0;
+}
+
+int
+ward__read_int(struct ward__cursor *in, int64_t min, int64_t max, int64_t *out)
+{
+    struct ward__cursor ahead = *in;
+    struct ward__head head;
+    int result = ward__read_head(&ahead, &head);
+
+    if (result < 0)
+        return result;
+    if (head.kind != WARD__UINT && head.kind != WARD__INT)
+        return -WARD_ETYPE;
+    if (head.kind == WARD__UINT && head.as.u > INT64_MAX)
+        return -ERANGE;
+    if (head.as.i < min || head.as.i > max)
+        return -ERANGE;
+    *in = ahead;
+    *out = head.as.i;
+    return 0;
+}
+
+int
+ward__read_bytes(struct ward__cursor *in, ward_bytes *out)
+{
+    struct ward__cursor ahead = *in;
+    struct ward__head head;
+    int result = ward__read_head(&ahead, &head);
+
+    if (result < 0)
+        return result;
+    if (head.kind != WARD__STR && head.kind != WARD__BIN)
+        return -WARD_ETYPE;
+    *in = ahead;
+    *out = (ward_bytes){head.body, head.length};
+    return 0;
+}
+
+int
+ward__read_ref(struct ward__cursor *in, ward_ref *out)
+{
+    struct ward__cursor ahead = *in;
+    struct ward__head head;
+    int result = ward__read_head(&ahead, &head);
+
+    if (result < 0)
+        return result;
+    if (head.kind == WARD__NIL) {
+        *out = (ward_ref){0, 0};
+    } else if (head.kind == WARD__EXT && head.ext_type == WARD__EXT_REF &&
+               head.length == 16) {
+        *out = (ward_ref){big_endian(head.body, 8), big_endian(head.body + 8, 8)};
+    } else {
+        return -WARD_ETYPE;
+    }
+    *in = ahead;
+    return 0;
+}
+
+int
+ward__read_array(struct ward__cursor *in, uint32_t *count)
+{
+    struct ward__cursor ahead = *in;
+    struct ward__head head;
+    int result = ward__read_head(&ahead, &head);
+
+    if (result < 0)
+        return result;
+    if (head.kind != WARD__ARRAY)
+        return -WARD_ETYPE;
+    *in = ahead;
+    *count = head.length;
+    return 0;
+}
+
+int
+ward__read_nil(struct ward__cursor *in)
+{
+    if (in->at == in->end)
+        return -ENODATA;
+    if (*in->at != 0xc0)
+        return -WARD_ETYPE;
+    in->at++;
+    return 0;
+}
+
+int
+ward__skip(struct ward__cursor *in)
+{
+    ward_raw skipped;
+
+    return ward__read_raw(in, &skipped);
+}
+
+int
+ward__read_raw(struct ward__cursor *in, ward_raw *out)
+{
+    int64_t used;
+
+    if (in->at == in->end)
+        return -ENODATA;
+    used = ward__scan(in->at, (size_t)(in->end - in->at));
+    if (used < 0)
+        return (int)used;
+    *out = (ward_raw){in->at, (size_t)used};
+    in->at += used;
+    return 0;
+}

@@ -1,0 +1,64 @@
+#include "ipc/scan.h"
+
+#include <ward/error.h>
+
+#include "ipc/read.h"
+
+/* How many values a head owes: none for a scalar. */
+static uint64_t
+owes(const struct ward__head *head)
+{
+    if (head->kind == WARD__ARRAY)
+        return head->length;
+    if (head->kind == WARD__MAP)
+        return 2 * (uint64_t)head->length;
+    return 0;
+}
+
+int64_t
+ward__scan(const uint8_t *data, size_t size)
+{
+    struct ward__cursor in = {data, data + size};
+    uint64_t left[WARD__SCAN_DEPTH]; /* values owed by each open level */
+    uint64_t owed = 1;               /* by all of them together */
+    uint32_t nodes = 0;
+    unsigned depth = 0;
+
+    left[0] = 1;
+    while (owed > 0) {
+        struct ward__head head;
+        uint64_t inner;
+
+        while (left[depth] == 0)
+            depth--;
+        if (++nodes > WARD__SCAN_NODES || ward__read_head(&in, &head) < 0)
+            return -WARD_EPROTOCOL;
+        left[depth]--;
+        inner = owes(&head);
+        owed = owed - 1 + inner;
+        if (owed > (uint64_t)(in.end - in.at))
+            return -WARD_EPROTOCOL;
+        if (inner == 0)
+            continue;
+        if (++depth == WARD__SCAN_DEPTH)
+            return -WARD_EPROTOCOL;
+        left[depth] = inner;
+    }
+    return in.at - data;
+}
+
+int64_t
+ward__scan_all(const uint8_t *data, size_t size)
+{
+    int64_t count = 0;
+
+    while (size > 0) {
+        int64_t used = ward__scan(data, size);
+        if (used < 0)
+            return used;
+        data += used;
+        size -= (size_t)used;
+        count++;
+    }
+    return count;
+}

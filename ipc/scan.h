@@ -1,0 +1,29 @@
+/*
+ * Scanner: decides, before anything is believed, whether bytes are well-formed msgpack within
+ * bounds. It is iterative, allocates nothing and looks at each byte head once. Every
+ * array and map that it meets owes values; what all open levels owe together must fit into
+ * the bytes that are left, so five bytes cannot promise four thousand million values.
+ * It does not convert anything: the reader (read.h) does.
+ *
+ * Used by: frame readers of both sides, ward_iter_init. Uses: read.h.
+ */
+#ifndef WARD_IPC_SCAN_H
+#define WARD_IPC_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Levels: the user's own (WARD_MAX_DEPTH), the envelope, its list, and the value itself. */
+#define WARD__SCAN_DEPTH 35
+#define WARD__SCAN_NODES (UINT32_C(1) << 22)
+
+/*
+ * Scans one value at the front of `data`. Its length, or -WARD_EPROTOCOL: cut short, not
+ * msgpack, too deep or too many nodes.
+ */
+int64_t ward__scan(const uint8_t *data, size_t size);
+
+/* Scans a sequence of values that fills `data` exactly: how many, or -WARD_EPROTOCOL. */
+int64_t ward__scan_all(const uint8_t *data, size_t size);
+
+#endif

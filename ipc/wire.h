@@ -1,0 +1,229 @@
+/*
+ * Wire: what the frames between host and worker mean. Each frame is one msgpack array whose
+ * first element says its kind; here every kind is packed and read, and nowhere else. The
+ * first frame, GO, bears a version, so a program that is no fork of ours can be a worker.
+ *
+ *   host to worker   GO        who you are, and what to do
+ *                    MESSAGE   one message of the mailbox
+ *   (the lane:)      ANSWER    to an ask, a spawn, a lookup
+ *                    VERDICT   what becomes of you, who raised
+ *                    HALT      finish the message in hand, begin no other, say QUIET
+ *                    FINISH    run post_stop, say BYE, exit
+ *   worker to host   READY     the start is through, or was answered with a code
+ *                    TELL ASK REPLY SPAWN END WATCH LOOKUP LOG      the verbs
+ *                    UNHANDLED a message that nobody handled, given back
+ *                    RAISED    a failure that I live to report
+ *                    QUIET     no message in hand, none will be begun
+ *                    BYE       post_stop is through
+ *                    (empty)   the doorbell
+ *
+ * Used by: worker, channel, mailboxes. Uses: pack.h, read.h, failure.h.
+ */
+#ifndef WARD_IPC_WIRE_H
+#define WARD_IPC_WIRE_H
+
+#include <ward/failure.h>
+
+#include "ipc/message.h"
+#include "ipc/pack.h"
+
+#define WARD__WIRE_VERSION 1
+
+enum ward__frame_kind {
+    WARD__GO = 1,
+    WARD__MESSAGE,
+    WARD__ANSWER,
+    WARD__VERDICT,
+    WARD__HALT,
+    WARD__FINISH,
+
+    WARD__READY = 32,
+    WARD__TELL,
+    WARD__ASK,
+    WARD__REPLY,
+    WARD__SPAWN,
+    WARD__END,
+    WARD__WATCH,
+    WARD__LOOKUP,
+    WARD__LOG,
+    WARD__UNHANDLED,
+    WARD__RAISED,
+    WARD__QUIET,
+    WARD__BYE,
+};
+
+enum ward__go_mode { WARD__GO_START, WARD__GO_RESTART, WARD__GO_CLEANUP };
+
+struct ward__go {
+    enum ward__go_mode mode;
+    ward_ref self;
+    uint32_t incarnation;
+    int64_t behavior;     /* number in the registry */
+    uint64_t done;        /* number of the last message that is done */
+    uint64_t frame_bytes; /* the largest frame that may be sent */
+    int64_t shutdown_ms;  /* how long to wait for a verdict */
+    const char *path;
+    const char *reason; /* CLEANUP: why it ends */
+    ward_bytes args;
+    const ward_failure *failure; /* or NULL */
+};
+
+struct ward__message_frame {
+    unsigned attempt;
+    int64_t type;
+    ward_ref sender;
+    ward_raw values;
+};
+
+struct ward__answer {
+    uint64_t request;
+    int64_t status;  /* 0 or a negative code */
+    ward_ref ref;    /* of a spawn or a lookup */
+    ward_raw values; /* of a reply; size 0: none */
+};
+
+struct ward__finish {
+    const char *reason;
+    const ward_failure *failure; /* or NULL */
+};
+
+struct ward__tell {
+    ward_ref to;
+    int64_t type;
+    ward_raw values;
+};
+
+struct ward__ask_frame {
+    ward_ref to;
+    uint64_t request;
+    int64_t timeout_ms; /* or WARD_INFINITE */
+    bool is_blocking;
+    int64_t type;
+    ward_raw values;
+};
+
+struct ward__reply {
+    ward_ref sender;
+    ward_raw values;
+};
+
+/* A spec as it crosses: numbers for pointers. */
+struct ward__spawn {
+    uint64_t request;
+    const char *id;
+    int64_t behavior;
+    int64_t strategy; /* or -1 */
+    int64_t restart, start_ms, shutdown_ms, message_ms, redeliver;
+    int64_t mailbox_bytes, mailbox_messages;
+    ward_bytes args;
+};
+
+struct ward__end {
+    int64_t how; /* enum ward__end_how */
+    ward_ref ref;
+};
+
+struct ward__watch {
+    bool on;
+    ward_ref ref;
+};
+
+struct ward__lookup {
+    uint64_t request;
+    const char *path;
+};
+
+struct ward__unhandled {
+    int64_t type;
+    ward_ref sender;
+    ward_raw values;
+};
+
+struct ward__raised {
+    int64_t cause; /* enum ward_cause: raise or error */
+    int64_t phase;
+    int64_t error;
+    const char *raised;
+    const char *text;
+};
+
+enum ward__quiet_why { WARD__QUIET_ASKED, WARD__QUIET_STOP, WARD__QUIET_RESTART };
+
+struct ward__quiet_frame {
+    int64_t why; /* enum ward__quiet_why */
+    const char *reason;
+};
+
+/* One frame taken apart. Strings live in the arena, the rest in the frame. */
+struct ward__frame {
+    enum ward__frame_kind kind;
+    union {
+        struct ward__go go;
+        struct ward__message_frame message;
+        struct ward__answer answer;
+        int64_t verdict; /* enum ward_directive */
+        struct ward__finish finish;
+        int64_t ready; /* 0, or what pre_start answered: WARD_START_IGNORE */
+        struct ward__tell tell;
+        struct ward__ask_frame ask;
+        struct ward__reply reply;
+        struct ward__spawn spawn;
+        struct ward__end end;
+        struct ward__watch watch;
+        struct ward__lookup lookup;
+        const char *log;
+        struct ward__unhandled unhandled;
+        struct ward__raised raised;
+        struct ward__quiet_frame quiet;
+    } as;
+};
+
+/*
+ * Scans and reads one frame that is not empty. 0; -WARD_EPROTOCOL: the bytes are no frame
+ * of ours; -ENOMEM. `is_from_worker` says which kinds are allowed.
+ */
+int ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
+                    struct ward_arena *arena);
+
+/*
+ * Packing: begin, one of the packers below, end. `end` fills in the length and returns 0 or
+ * the sink's error, and then the sink is as it was before `begin`.
+ */
+size_t ward__wire_begin(struct ward__sink *sink);
+int ward__wire_end(struct ward__sink *sink, size_t begun, size_t frame_bytes);
+
+void ward__wire_go(struct ward__sink *sink, const struct ward__go *go);
+void ward__wire_message(struct ward__sink *sink, int64_t type, ward_ref sender);
+void ward__wire_answer(struct ward__sink *sink, const struct ward__answer *answer);
+void ward__wire_verdict(struct ward__sink *sink, int64_t directive);
+void ward__wire_halt(struct ward__sink *sink);
+void ward__wire_finish(struct ward__sink *sink, const struct ward__finish *finish);
+void ward__wire_ready(struct ward__sink *sink, int64_t code);
+/* TELL, MESSAGE, ASK, REPLY: the head only; the values, one array, are packed behind. */
+void ward__wire_tell(struct ward__sink *sink, ward_ref to, int64_t type);
+void ward__wire_ask(struct ward__sink *sink, const struct ward__ask_frame *ask);
+void ward__wire_reply(struct ward__sink *sink, ward_ref sender);
+void ward__wire_spawn(struct ward__sink *sink, const struct ward__spawn *spawn);
+void ward__wire_actor_end(struct ward__sink *sink, const struct ward__end *end);
+void ward__wire_watch(struct ward__sink *sink, const struct ward__watch *watch);
+void ward__wire_lookup(struct ward__sink *sink, const struct ward__lookup *lookup);
+void ward__wire_log(struct ward__sink *sink, const char *text);
+void ward__wire_unhandled(struct ward__sink *sink, const struct ward__unhandled *u);
+void ward__wire_raised(struct ward__sink *sink, const struct ward__raised *raised);
+void ward__wire_quiet(struct ward__sink *sink, const struct ward__quiet_frame *quiet);
+void ward__wire_bye(struct ward__sink *sink);
+
+/* Where, in a packed MESSAGE frame, the one byte of its attempt stands (prefix counted). */
+enum { WARD__ATTEMPT_AT = 6, WARD__ATTEMPT_MAX = 127 };
+
+/* The type of the message behind which a drained actor ends; sent by ward only. */
+enum { WARD__TYPE_DRAIN = -100 };
+
+/* The type in values[0], which the verbs have checked. */
+static inline int64_t
+ward__type_of(const ward_value *values)
+{
+    return values[0].as.integer;
+}
+
+#endif

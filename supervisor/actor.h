@@ -1,0 +1,112 @@
+/*
+ * Actor: the record of one actor, from spawn to its end: spec, mailbox, and the process that
+ * runs it now. Here it is made, found and freed; what happens to it is in life.h. The root,
+ * the host itself, is an actor without process and behavior.
+ *
+ * Used by: all of the shell. Uses: engine.h, mailbox.h.
+ */
+#ifndef WARD_SUPERVISOR_ACTOR_H
+#define WARD_SUPERVISOR_ACTOR_H
+
+#include <bsd/sys/queue.h>
+
+#include <ward/spec.h>
+#include <ward/event.h>
+#include <ward/verbs.h>
+
+#include "ipc/pack.h"
+#include "supervisor/engine.h"
+#include "supervisor/loop.h"
+#include "supervisor/mailbox.h"
+
+struct ward__incarnation;
+struct ward__ask;
+
+enum { WARD__ACTOR_FDS = 16 };
+
+TAILQ_HEAD(ward__ask_list, ward__ask);
+RB_HEAD(ward__paths, ward__actor);
+
+/* One that wants to know of the end. */
+struct ward__watcher {
+    ward_ref ref;
+    uint32_t incarnation; /* of the watcher: its watches end with it */
+};
+
+/* A parent that waits for its child to be up. */
+struct ward__spawn_answer {
+    bool is_owed;
+    uint64_t request;
+    uint32_t incarnation; /* of the parent */
+    struct ward__timer deadline;
+};
+
+struct ward__actor {
+    struct ward__node node;
+    struct ward_system *sys;    /* borrowed */
+    struct ward__actor *parent; /* borrowed; NULL: the root */
+    ward_ref ref;
+    char *path;     /* owned */
+    bool has_name;  /* it is in the tree of paths */
+    RB_ENTRY(ward__actor) by_path;
+    const char *id; /* borrowed: the end of the path */
+
+    const ward_behavior *behavior; /* borrowed for ever */
+    const ward_strategy *strategy; /* borrowed for ever, or NULL */
+    int behavior_index;
+    void *args; /* owned */
+    size_t args_size;
+    int fds[WARD__ACTOR_FDS]; /* owned */
+    size_t fd_count;
+    int64_t start_ms, shutdown_ms, message_ms; /* INT64_MAX: no limit */
+    unsigned redeliver;
+
+    struct ward__mailbox mailbox;
+    struct ward__incarnation *now; /* owned; NULL: no process */
+    uint32_t incarnation;          /* number of the process, or of the last one */
+    uint32_t lives;                /* processes that there were */
+    bool is_draining;
+    bool was_up;       /* some incarnation was */
+    bool wants_room;   /* the host was refused for a full mailbox */
+    uint8_t *poison;   /* owned: the frame that was in hand, until the event is out */
+    size_t poison_size;
+    uint8_t *spare_frame; /* owned, for a moment: what a record being made borrows */
+    ward_letter poison_letter;
+    ward_failure *failure; /* owned: the last one */
+    bool is_failure_cause; /* it led to the restart or to the end that is under way */
+    char own_reason[WARD_MAX_ID + 1]; /* of ward_stop_self */
+
+    struct ward__timer deadline; /* of the start, of the stop */
+    struct ward__timer delay;
+    struct ward__timer progress; /* of the message in hand */
+    uint64_t progress_seen;      /* done_number when it was set */
+    struct ward__spawn_answer spawn_answer;
+
+    struct ward__ask_list asks_in;   /* it is to answer */
+    struct ward__ask_list asks_out;  /* its incarnation has asked */
+    struct ward__ask *blocked_on;    /* the one it waits for; NULL: none */
+    struct ward__watcher *watchers;  /* owned */
+    size_t watcher_count, watcher_capacity;
+};
+
+/* The actor of a node. */
+struct ward__actor *ward__actor_of(struct ward__node *node);
+
+/* The root of a new system. 0; -ENOMEM. */
+int ward__actor_new_root(struct ward_system *sys);
+
+/* A child as a spec says, given to the engine. 0; what ward_spawn returns. */
+int ward__actor_spawn(struct ward__actor *parent, const ward_spec *spec, ward_ref *ref);
+
+/* The living actor of a reference, or NULL. */
+struct ward__actor *ward__actor_find(struct ward_system *sys, ward_ref ref);
+/* The living actor of a path, or NULL. */
+struct ward__actor *ward__actor_lookup(struct ward_system *sys, const char *path);
+
+/* Its name may be taken by another from now on. */
+void ward__actor_free_name(struct ward__actor *actor);
+
+/* Frees it without a word. */
+void ward__actor_free(struct ward__actor *actor);
+
+#endif

@@ -1,0 +1,208 @@
+#include "supervisor/ask.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <ward/error.h>
+
+#include "ipc/clock.h"
+#include "ipc/fault.h"
+#include "supervisor/incarnation.h"
+#include "supervisor/nonce.h"
+#include "supervisor/life.h"
+#include "supervisor/system.h"
+
+struct ward__ask {
+    ward_ref ref;
+    struct ward__ask_from from;
+    uint32_t incarnation;   /* of the asker */
+    struct ward__actor *to; /* borrowed; it ends all its asks before it goes */
+    uint64_t number;        /* of the message in the mailbox of `to` */
+    struct ward__timer timeout;
+    TAILQ_ENTRY(ward__ask) in;  /* of `to` */
+    TAILQ_ENTRY(ward__ask) out; /* of the asker */
+};
+
+static void
+ask_free(struct ward__ask *ask)
+{
+    struct ward_system *sys = ask->from.asker->sys;
+
+    ward__slots_remove(&sys->asks, ask->ref.id);
+    ward__timer_cancel(&sys->loop, &ask->timeout);
+    TAILQ_REMOVE(&ask->to->asks_in, ask, in);
+    TAILQ_REMOVE(&ask->from.asker->asks_out, ask, out);
+    if (ask->from.asker->blocked_on == ask)
+        ask->from.asker->blocked_on = NULL;
+    free(ask);
+}
+
+static void
+pack_answer(struct ward__sink *sink, const void *what)
+{
+    ward__wire_answer(sink, what);
+}
+
+/* Ends it: the one way out. */
+static void
+finish(struct ward__ask *ask, int status, ward_raw values)
+{
+    struct ward__ask_from from = ask->from;
+    struct ward_system *sys = from.asker->sys;
+    uint32_t incarnation = ask->incarnation;
+
+    ask_free(ask);
+    if (from.waiter != NULL) {
+        from.waiter->is_over = true;
+        from.waiter->status = status;
+        if (status == 0)
+            from.waiter->reply = ward__message_copy(WARD_REPLY, values);
+        if (status == 0 && from.waiter->reply == NULL)
+            from.waiter->status = -ENOMEM;
+    } else if (from.notice != NULL) {
+        ward__notice_answer(sys, from.notice, status, values);
+    } else if (from.asker->incarnation == incarnation) {
+        struct ward__answer answer = {
+            .request = from.request, .status = status, .values = values};
+        ward__actor_say(from.asker, pack_answer, &answer);
+    }
+}
+
+static void
+timed_out(struct ward__timer *timer)
+{
+    struct ward__ask *ask =
+        (struct ward__ask *)(void *)((char *)timer - offsetof(struct ward__ask, timeout));
+    struct ward_system *sys = ask->from.asker->sys;
+
+    finish(ask, -ETIMEDOUT, (ward_raw){NULL, 0});
+    ward__system_pump(sys);
+}
+
+/* Would `asker` wait for itself? */
+static bool
+is_cycle(const struct ward__actor *asker, const struct ward__actor *to)
+{
+    while (to != asker && to->blocked_on != NULL)
+        to = to->blocked_on->to;
+    return to == asker;
+}
+
+int
+ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to, int64_t timeout_ms,
+              int64_t type, ward__pack_list pack, const void *what)
+{
+    struct ward_system *sys = from->asker->sys;
+    struct ward__ask *ask;
+    int result;
+
+    if (from->is_blocking && is_cycle(from->asker, to))
+        return -EDEADLK;
+    ask = WARD__NEW(calloc(1, sizeof *ask));
+    if (ask == NULL)
+        return -ENOMEM;
+    if (ward__slots_add(&sys->asks, ask, &ask->ref.id) < 0) {
+        free(ask);
+        return -ENOMEM;
+    }
+    ask->ref.nonce = ward__nonce();
+    ask->from = *from;
+    ask->incarnation = from->asker->incarnation;
+    ask->to = to;
+    TAILQ_INSERT_TAIL(&to->asks_in, ask, in);
+    TAILQ_INSERT_TAIL(&from->asker->asks_out, ask, out);
+    result = ward__post(to, type, ask->ref, pack, what, false);
+    if (result < 0) {
+        ask_free(ask);
+        return result;
+    }
+    ask->number = to->mailbox.tail_number;
+    if (from->is_blocking)
+        from->asker->blocked_on = ask;
+    if (timeout_ms != WARD_INFINITE)
+        ward__timer_set(&sys->loop, &ask->timeout, ward__clock_ms() + timeout_ms, timed_out);
+    return 0;
+}
+
+static struct ward__ask *
+find(struct ward_system *sys, ward_ref ref)
+{
+    struct ward__ask *ask = ward__slots_find(&sys->asks, ref.id);
+
+    return ask != NULL && ask->ref.nonce == ref.nonce ? ask : NULL;
+}
+
+int
+ward__ask_answer(struct ward_system *sys, ward_ref sender, ward_raw values)
+{
+    struct ward__ask *ask = find(sys, sender);
+
+    if (ask == NULL)
+        return -WARD_EUNKNOWN;
+    finish(ask, 0, values);
+    return 0;
+}
+
+void
+ward__ask_fail(struct ward_system *sys, ward_ref sender, int status)
+{
+    struct ward__ask *ask = find(sys, sender);
+
+    if (ask != NULL)
+        finish(ask, status, (ward_raw){NULL, 0});
+}
+
+void
+ward__asks_incarnation_over(struct ward__actor *actor, int status)
+{
+    struct ward__ask *ask, *next;
+
+    for (ask = TAILQ_FIRST(&actor->asks_in); ask != NULL; ask = next) {
+        next = TAILQ_NEXT(ask, in);
+        if (ask->number <= actor->mailbox.done_number)
+            finish(ask, status, (ward_raw){NULL, 0});
+    }
+}
+
+void
+ward__asks_fail_all(struct ward__actor *actor, int status)
+{
+    struct ward__ask *ask;
+
+    while ((ask = TAILQ_FIRST(&actor->asks_in)) != NULL)
+        finish(ask, status, (ward_raw){NULL, 0});
+}
+
+void
+ward__asks_forget(struct ward__actor *actor)
+{
+    struct ward__ask *ask;
+
+    while ((ask = TAILQ_FIRST(&actor->asks_out)) != NULL) {
+        ward__notice_drop(ask->from.notice);
+        ask_free(ask);
+    }
+}
+
+void
+ward__ask_waiter_leaves(struct ward_system *sys, struct ward__ask_waiter *waiter)
+{
+    struct ward__ask *ask;
+
+    TAILQ_FOREACH(ask, &sys->root->asks_out, out)
+        if (ask->from.waiter == waiter) {
+            ask_free(ask);
+            return;
+        }
+}
+
+void
+ward__answer_request(struct ward__actor *asker, uint32_t incarnation, uint64_t request,
+                     int status, ward_ref ref)
+{
+    struct ward__answer answer = {.request = request, .status = status, .ref = ref};
+
+    if (asker->incarnation == incarnation)
+        ward__actor_say(asker, pack_answer, &answer);
+}

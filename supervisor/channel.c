@@ -1,0 +1,315 @@
+#include "supervisor/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <ward/error.h>
+
+#include "ipc/fault.h"
+#include "ipc/fds.h"
+#include "ipc/wire.h"
+
+/* The lane holds what ward itself says; a start may carry arguments and a failure with the
+ * message that led to it, so it is bounded by a few frames of the largest size. */
+enum { LANE_MAXIMUM = 256 << 20, WRITE_SIZE = 64 * 1024 };
+
+void
+ward__channel_init(struct ward__channel *channel)
+{
+    *channel = (struct ward__channel){.fd = -1};
+    ward__sink_init(&channel->lane, LANE_MAXIMUM);
+}
+
+/* ---- opening ---- */
+
+/* Sealed, so that nobody can make it shorter below our feet. */
+static int
+make_memory(size_t size, int *made)
+{
+    int fd = WARD__SYS(memfd_create("ward", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    int error;
+
+    if (fd < 0)
+        return -errno;
+    if (WARD__SYS(ftruncate(fd, (off_t)size)) == 0 &&
+        WARD__SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) == 0) {
+        *made = fd;
+        return 0;
+    }
+    error = -errno;
+    ward__fd_close(&fd);
+    return error;
+}
+
+static int
+map_page(struct ward__channel *channel, int fd, size_t size, uint64_t done)
+{
+    void *memory =
+        ward__fault_due()
+            ? MAP_FAILED
+            : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (memory == MAP_FAILED)
+        return -errno;
+    channel->page = memory;
+    channel->outbox_size = size - WARD__PAGE_SIZE;
+    channel->page->version = WARD__PAGE_VERSION;
+    channel->page->outbox_size = (uint32_t)channel->outbox_size;
+    atomic_store(&channel->page->commit, ward__commit_pack(0, (uint32_t)done));
+    atomic_store(&channel->page->handling, (uint32_t)done);
+    atomic_store(&channel->page->early, (uint32_t)done);
+    return 0;
+}
+
+/* Room for one frame of the largest size, and some small ones beside it. */
+static size_t
+page_bytes(size_t frame_bytes)
+{
+    size_t outbox = frame_bytes + 64 * 1024;
+
+    return (WARD__PAGE_SIZE + outbox + 4095) & ~(size_t)4095;
+}
+
+int
+ward__channel_open(struct ward__channel *channel, size_t frame_bytes, uint64_t done,
+                   int *worker_end, int *page_fd)
+{
+    int ends[2] = {-1, -1};
+    int memory = -1;
+    size_t size = page_bytes(frame_bytes);
+    int result = make_memory(size, &memory);
+
+    if (result == 0)
+        result = map_page(channel, memory, size, done);
+    if (result == 0 &&
+        WARD__SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) < 0)
+        result = -errno;
+    if (result == 0 && WARD__SYS(fcntl(ends[0], F_SETFL, O_NONBLOCK)) < 0)
+        result = -errno;
+    if (result < 0) {
+        ward__fd_close(&memory);
+        ward__fd_close(&ends[0]);
+        ward__fd_close(&ends[1]);
+        ward__channel_close(channel);
+        return result;
+    }
+    ward__framebuf_init(&channel->in, frame_bytes);
+    channel->fd = ends[0];
+    *worker_end = ends[1];
+    *page_fd = memory;
+    return 0;
+}
+
+void
+ward__channel_close(struct ward__channel *channel)
+{
+    ward__fd_close(&channel->fd);
+    if (channel->page != NULL)
+        munmap(channel->page, WARD__PAGE_SIZE + channel->outbox_size);
+    ward__framebuf_done(&channel->in);
+    ward__sink_done(&channel->lane);
+    ward__channel_init(channel);
+}
+
+/* ---- writing ---- */
+
+int
+ward__channel_say(struct ward__channel *channel,
+                  void (*pack)(struct ward__sink *sink, const void *what), const void *what)
+{
+    size_t begun = ward__wire_begin(&channel->lane);
+    int result;
+
+    pack(&channel->lane, what);
+    result = ward__wire_end(&channel->lane, begun, UINT32_MAX);
+    if (result == 0)
+        channel->lane_frames++;
+    return result;
+}
+
+/* What comes next: the rest of a torn message, the lane, or messages. */
+static int
+next_pieces(struct ward__channel *channel, struct ward__mailbox *box,
+            struct iovec pieces[2], bool *is_lane)
+{
+    bool is_torn = box != NULL && ward__mailbox_is_torn(box);
+
+    *is_lane = !is_torn && channel->lane.size > channel->lane_written;
+    if (*is_lane) {
+        pieces[0] = (struct iovec){channel->lane.data + channel->lane_written,
+                                   channel->lane.size - channel->lane_written};
+        return 1;
+    }
+    return box != NULL ? ward__mailbox_unsent(box, is_torn ? 0 : WRITE_SIZE, pieces) : 0;
+}
+
+static void
+lane_wrote(struct ward__channel *channel, size_t size)
+{
+    channel->lane_written += size;
+    if (channel->lane_written < channel->lane.size)
+        return;
+    ward__sink_done(&channel->lane);
+    channel->lane_written = 0;
+}
+
+int
+ward__channel_write(struct ward__channel *channel, struct ward__mailbox *box)
+{
+    struct iovec pieces[2];
+    bool is_lane;
+    int count;
+
+    channel->is_blocked = false;
+    while ((count = next_pieces(channel, box, pieces, &is_lane)) > 0) {
+        struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+        ssize_t sent = WARD__SYS(sendmsg(channel->fd, &message, MSG_NOSIGNAL));
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0) {
+            channel->is_blocked = errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM;
+            return channel->is_blocked ? 0 : -EPIPE;
+        }
+        if (is_lane)
+            lane_wrote(channel, (size_t)sent);
+        else
+            ward__mailbox_wrote(box, (size_t)sent);
+    }
+    return 0;
+}
+
+/* ---- reading ---- */
+
+/* How far the stream is committed, in 64 bits. */
+static uint64_t
+committed(const struct ward__channel *channel, uint64_t commit)
+{
+    return ward__extend(channel->received, ward__commit_tail(commit));
+}
+
+int64_t
+ward__channel_read(struct ward__channel *channel, size_t budget)
+{
+    struct iovec part;
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    uint8_t *to;
+    size_t size;
+    ssize_t got;
+
+    if (ward__framebuf_room(&channel->in, budget, &to, &size) < 0)
+        return -ENOMEM;
+    part = (struct iovec){to, size};
+    do
+        got = WARD__SYS(recvmsg(channel->fd, &message, 0));
+    while (got < 0 && errno == EINTR);
+    if (got < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
+        return 0;
+    if (got <= 0) {
+        channel->is_eof = true;
+        return 0;
+    }
+    ward__framebuf_filled(&channel->in, (size_t)got);
+    channel->received += (uint64_t)got;
+    if (message.msg_flags & MSG_CTRUNC)
+        return -WARD_EPROTOCOL;
+    if (committed(channel, atomic_load(&channel->page->commit)) < channel->received)
+        return -WARD_EPROTOCOL;
+    return got;
+}
+
+int
+ward__channel_next(struct ward__channel *channel, ward_bytes *frame)
+{
+    int more = ward__framebuf_next(&channel->in, frame);
+
+    if (more == 0)
+        ward__framebuf_shrink(&channel->in);
+    return more;
+}
+
+/* Copies [received, tail) out of the outbox. */
+static int
+take_outbox(struct ward__channel *channel, uint64_t tail)
+{
+    uint64_t base = atomic_load(&channel->page->base);
+    int result;
+
+    if (tail < channel->received)
+        return -WARD_EPROTOCOL;
+    if (tail == channel->received)
+        return 0;
+    if (base > channel->received || tail - base > channel->outbox_size)
+        return -WARD_EPROTOCOL;
+    result = ward__framebuf_feed(
+        &channel->in, ward__page_outbox(channel->page) + (channel->received - base),
+        (size_t)(tail - channel->received));
+    if (result == 0)
+        channel->received = tail;
+    return result;
+}
+
+int
+ward__channel_recover(struct ward__channel *channel)
+{
+    int64_t got;
+
+    /* A grandchild may still write into this socket; what was committed bounds it. */
+    while (!channel->is_eof && (got = ward__channel_read(channel, WRITE_SIZE)) != 0)
+        if (got < 0)
+            return (int)got;
+    return take_outbox(channel, committed(channel, atomic_load(&channel->page->commit)));
+}
+
+/* ---- what the page says of messages ---- */
+
+int
+ward__channel_progress(const struct ward__channel *channel, struct ward__mailbox *box)
+{
+    uint64_t commit = atomic_load(&channel->page->commit);
+    uint64_t done = ward__extend(box->done_number, ward__commit_done(commit));
+
+    if (done < box->done_number || done > box->sent_number)
+        return -WARD_EPROTOCOL;
+    ward__mailbox_free_to(box, done);
+    return 0;
+}
+
+int
+ward__channel_hand(const struct ward__channel *channel, const struct ward__mailbox *box,
+                   struct ward__hand *hand)
+{
+    uint32_t done = (uint32_t)box->done_number;
+    uint32_t handling = atomic_load(&channel->page->handling);
+
+    *hand = (struct ward__hand){0};
+    if (handling == done)
+        return 0;
+    if (handling != done + 1 || box->sent_number == box->done_number)
+        return -WARD_EPROTOCOL;
+    hand->is_in_hand = true;
+    hand->was_early = atomic_load(&channel->page->early) == handling;
+    return 0;
+}
+
+bool
+ward__channel_is_idle(const struct ward__channel *channel, const struct ward__mailbox *box)
+{
+    uint64_t commit = atomic_load(&channel->page->commit);
+
+    return ward__commit_done(commit) == (uint32_t)box->tail_number &&
+           ward__commit_tail(commit) == (uint32_t)channel->received &&
+           atomic_load(&channel->page->heard) == channel->lane_frames &&
+           ward__framebuf_held(&channel->in) == 0;
+}
+
+void
+ward__channel_want(struct ward__channel *channel)
+{
+    atomic_store(&channel->page->want, 1);
+    atomic_thread_fence(memory_order_seq_cst);
+}

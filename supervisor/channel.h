@@ -1,0 +1,84 @@
+/*
+ * Channel: the host's end of one incarnation: a stream socket and the shared page. It writes
+ * the lane (answers, verdicts, HALT and FINISH, which overtake) and the mailbox, reads frames,
+ * and after a death takes from the page what the socket did not get. It believes nothing: each
+ * word of the page is read once and checked against what the host itself has counted.
+ * What frames mean is not its business.
+ *
+ * Used by: incarnation.c. Uses: mailbox.h, frame.h, page.h.
+ */
+#ifndef WARD_SUPERVISOR_CHANNEL_H
+#define WARD_SUPERVISOR_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ipc/frame.h"
+#include "ipc/page.h"
+#include "ipc/pack.h"
+#include "supervisor/mailbox.h"
+
+struct ward__channel {
+    int fd;                  /* owned; -1: none */
+    struct ward__page *page; /* owned mapping; NULL: none */
+    size_t outbox_size;
+    struct ward__framebuf in;
+    uint64_t received;      /* bytes of the worker's stream, whether by socket or by page */
+    struct ward__sink lane; /* frames not yet written */
+    size_t lane_written;
+    uint32_t lane_frames; /* given to the lane so far */
+    bool is_blocked;      /* the socket takes no more: wait until it can be written */
+    bool is_eof;
+};
+
+/* What the page says of the message in hand, checked. */
+struct ward__hand {
+    bool is_in_hand;
+    bool was_early; /* it published part of what it sent */
+};
+
+void ward__channel_init(struct ward__channel *channel);
+
+/* Opens both ends. The worker's, a socket and a memfd, are the caller's to close. `done` is the
+ * number of the last message that is done. 0; -EMFILE, -ENFILE, -ENOMEM. */
+int ward__channel_open(struct ward__channel *channel, size_t frame_bytes, uint64_t done,
+                       int *worker_end, int *page_fd);
+void ward__channel_close(struct ward__channel *channel);
+
+/* Appends one frame to the lane. 0; -ENOMEM. */
+int ward__channel_say(struct ward__channel *channel,
+                      void (*pack)(struct ward__sink *sink, const void *what),
+                      const void *what);
+
+/* Writes what the socket takes: the lane first, at a frame boundary, then messages if
+ * `box` is not NULL. 0; -EPIPE: nobody reads. */
+int ward__channel_write(struct ward__channel *channel, struct ward__mailbox *box);
+
+/* Reads at most about `budget` bytes. Their number; 0: nothing now, or is_eof; -ENOMEM;
+ * -WARD_EPROTOCOL: descriptors came along, or more than was committed. */
+int64_t ward__channel_read(struct ward__channel *channel, size_t budget);
+
+/* The next frame that was read: 1; 0; -WARD_EPROTOCOL: too long. */
+int ward__channel_next(struct ward__channel *channel, ward_bytes *frame);
+
+/* The worker is dead: reads the socket to its end and the rest out of the page, up to what was
+ * committed. 0; -ENOMEM; -WARD_EPROTOCOL: the page contradicts itself, nothing was taken
+ * from it. */
+int ward__channel_recover(struct ward__channel *channel);
+
+/* Frees what is done. 0; -WARD_EPROTOCOL: the page claims what cannot be. */
+int ward__channel_progress(const struct ward__channel *channel, struct ward__mailbox *box);
+
+/* The message in hand, after ward__channel_progress. 0; -WARD_EPROTOCOL. */
+int ward__channel_hand(const struct ward__channel *channel, const struct ward__mailbox *box,
+                       struct ward__hand *hand);
+
+/* True if nothing is in hand or under way in either direction. */
+bool ward__channel_is_idle(const struct ward__channel *channel,
+                           const struct ward__mailbox *box);
+
+/* Asks the worker to ring when it has done something. */
+void ward__channel_want(struct ward__channel *channel);
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * Engine: what happens to an actor, decided without doing it. Pure: (tree, event, time) in,
+ * state out. It makes no system call, reads no clock and allocates nothing; so it can be
+ * read in one sitting and checked against a model. Processes, messages, failure records
+ * and deciders are the shell's business (system.c, actor.c).
+ *
+ * A node's state says what is being done about it. Entering a state that has an effect puts
+ * the node into the queue; the shell takes nodes out (ward__engine_next), does what their
+ * state says, and reports back by an event:
+ *
+ *   state        the shell's part on entering it           events that end it
+ *   NEW          -                                          spawn
+ *   STARTING     make a process, run the start hooks        READY IGNORED FAILED SPAWN_ERROR
+ *   UP           -                                          FAILED QUIET STOP RESTART
+ *   DECIDING     ask the decider                            the directive
+ *   HALTING      say HALT: finish the message in hand       QUIET FAILED DIED
+ *   EMPTYING     - (the children end, last started first)   the last child's end
+ *   FINISHING    say FINISH: post_stop in this process      DIED
+ *   EXITING      see that the process goes, no post_stop    DIED
+ *   RECOVERING   post_stop in a fresh process               RECOVERED
+ *   DELAYED      wait delay_ms                              EXPIRED
+ *   ENDED        forget it: letters, asks, watchers, name   -
+ *
+ *            spawn              READY             QUIET, or dead
+ *      NEW -------> STARTING ----------> UP ----> HALTING ------> EMPTYING
+ *                    ^  |  FAILED        |  FAILED                 |   ^
+ *                    |  +----> DECIDING <+                         |   | child ends
+ *        EXPIRED     |            | directive (goal)               |   |
+ *      DELAYED ------+            +------------------------------->+---+
+ *         ^          ^                                             | no child is left
+ *         |          |   goal RESTART                              v
+ *         +----------+<------------------- no process <--- FINISHING or EXITING
+ *                                              |
+ *                          goal STOP, ESCALATE +--> RECOVERING --> ENDED
+ *                          goal FAIL           +--> DECIDING
+ *
+ * Used by: system.c, actor.c. Uses: window.h.
+ */
+#ifndef WARD_SUPERVISOR_ENGINE_H
+#define WARD_SUPERVISOR_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <bsd/sys/queue.h>
+
+#include <ward/spec.h>
+#include <ward/strategy.h>
+
+#include "supervisor/window.h"
+
+#define WARD__NODE_STATES(X)                                                             \
+    X(NEW) X(STARTING) X(UP) X(DECIDING) X(HALTING) X(EMPTYING) X(FINISHING) X(EXITING)  \
+    X(RECOVERING) X(DELAYED) X(ENDED)
+
+enum ward__node_state {
+#define WARD__NODE_ENUM(name) WARD__NODE_##name,
+    WARD__NODE_STATES(WARD__NODE_ENUM)
+#undef WARD__NODE_ENUM
+};
+
+/* What the way down leads to. */
+enum ward__goal {
+    WARD__GOAL_NONE,
+    WARD__GOAL_RESTART,
+    WARD__GOAL_FAIL,     /* a child escalated: decide about this node when it is down */
+    WARD__GOAL_STOP,
+    WARD__GOAL_ESCALATE, /* end, and the parent fails */
+};
+
+/* Why a node ended. */
+enum ward__ended_why {
+    WARD__ENDED_STOPPED, /* somebody asked for it */
+    WARD__ENDED_NORMAL,  /* it stopped itself */
+    WARD__ENDED_LIMIT,   /* no more restarts were granted */
+    WARD__ENDED_DECIDED, /* the directive was stop or escalate */
+    WARD__ENDED_TEMPORARY, /* it failed, and is never restarted */
+    WARD__ENDED_IGNORED, /* pre_start answered WARD_START_IGNORE */
+};
+
+enum ward__says { WARD__SAYS_ASKED, WARD__SAYS_STOP, WARD__SAYS_RESTART };
+
+/* What kind of child it is. Today every node is an actor that is judged by itself; nodes
+ * without a process and groups have their place here. */
+enum ward__node_kind { WARD__KIND_ROOT, WARD__KIND_ACTOR };
+enum ward__group { WARD__GROUP_EACH };
+
+struct ward__node_options {
+    enum ward__node_kind kind;
+    enum ward__group group;
+    ward_restart_type restart; /* not DEFAULT */
+    bool has_post_stop;
+    bool is_brutal; /* killed instead of stopped */
+    int max_restarts, within_ms;
+    ward_directive on_limit; /* stop or escalate */
+};
+
+struct ward__node {
+    struct ward__node_options options;
+    struct ward__node *parent;           /* borrowed; NULL: the root */
+    TAILQ_HEAD(ward__node_list, ward__node) children; /* living ones, in start order */
+    TAILQ_ENTRY(ward__node) sibling;
+    struct ward__window window;
+
+    enum ward__node_state state;
+    enum ward__goal goal;
+    enum ward__ended_why why;
+    bool has_process;
+    bool must_exit;        /* the process is not to run post_stop */
+    bool owes_post_stop;   /* this incarnation was up and has not run it */
+    bool is_counted;       /* the restart that is under way was counted */
+    uint32_t starts;       /* processes asked for */
+    uint32_t failed_starts; /* in a row */
+    uint32_t spawn_errors;  /* in a row */
+    int64_t delay_ms;       /* of DELAYED */
+
+    bool is_queued; /* in the queue of the engine */
+    TAILQ_ENTRY(ward__node) queued;
+};
+
+struct ward__engine {
+    TAILQ_HEAD(ward__node_queue, ward__node) queue;
+};
+
+/* `root` is the host: no process of its own, and up. */
+void ward__engine_init(struct ward__engine *engine, struct ward__node *root);
+
+/* A node that nobody knows yet. 0; -ENOMEM, the only failure there is. */
+int ward__node_init(struct ward__node *node, const struct ward__node_options *options);
+void ward__node_done(struct ward__node *node);
+
+/* The next node whose state has an effect, or NULL. */
+struct ward__node *ward__engine_next(struct ward__engine *engine);
+
+/* ---- events ---- */
+
+/* A new child, the youngest of `parent`, which is up or starting. */
+void ward__engine_spawn(struct ward__engine *e, struct ward__node *parent,
+                        struct ward__node *node);
+/* Its start hooks are through. */
+void ward__engine_ready(struct ward__engine *e, struct ward__node *node);
+/* pre_start answered WARD_START_IGNORE; the process exits. */
+void ward__engine_ignored(struct ward__engine *e, struct ward__node *node);
+/* It failed: raised and waits (alive), or died. */
+void ward__engine_failed(struct ward__engine *e, struct ward__node *node, bool is_alive);
+/* The decider's answer, in DECIDING only. */
+void ward__engine_directive(struct ward__engine *e, struct ward__node *node,
+                            ward_directive directive, int64_t now);
+/* The worker has no message in hand and begins no other. */
+void ward__engine_quiet(struct ward__engine *e, struct ward__node *node,
+                        enum ward__says says, int64_t now);
+/* The process has ended as it was asked to. */
+void ward__engine_died(struct ward__engine *e, struct ward__node *node);
+/* The process was lost with its fork server. */
+void ward__engine_lost(struct ward__engine *e, struct ward__node *node);
+/* No process could be made. True: it will be tried again; false: that is a failure, and it is
+ * DECIDING (or there was nothing to try again). */
+bool ward__engine_spawn_error(struct ward__engine *e, struct ward__node *node);
+/* The delay is over. */
+void ward__engine_expired(struct ward__engine *e, struct ward__node *node);
+/* The post_stop in a fresh process is through, however it went. */
+void ward__engine_recovered(struct ward__engine *e, struct ward__node *node);
+/* Somebody wants it stopped, or restarted in order. The root can be stopped only. */
+void ward__engine_stop(struct ward__engine *e, struct ward__node *node);
+void ward__engine_restart(struct ward__engine *e, struct ward__node *node);
+
+/* [logs] */
+const char *ward__node_state_name(enum ward__node_state state);
+
+#endif

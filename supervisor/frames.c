@@ -1,0 +1,242 @@
+#include "supervisor/frames.h"
+
+#include <errno.h>
+
+#include <ward/error.h>
+
+#include "ipc/clock.h"
+#include "ipc/registry.h"
+#include "supervisor/ask.h"
+#include "supervisor/blame.h"
+#include "supervisor/life.h"
+#include "supervisor/system.h"
+#include "supervisor/watch.h"
+
+static void
+pack_same(struct ward__sink *sink, const void *what)
+{
+    ward__pack_raw(sink, *(const ward_raw *)what);
+}
+
+static ward_letter
+letter_of(int result)
+{
+    return result == -EAGAIN ? WARD_LETTER_MAILBOX_FULL : WARD_LETTER_UNDECODABLE;
+}
+
+static void
+handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    const struct ward__tell *tell = &frame->as.tell;
+    struct ward_system *sys = inc->actor->sys;
+    struct ward__actor *to = ward__actor_find(sys, tell->to);
+    int result;
+
+    if (to == NULL) {
+        ward__post_dead(sys, WARD_LETTER_UNKNOWN, tell->to, NULL, tell->type, tell->values);
+        return;
+    }
+    if (to->is_draining) {
+        ward__post_dead(sys, WARD_LETTER_STOPPED, to->ref, to->path, tell->type,
+                        tell->values);
+        return;
+    }
+    result = ward__post_raw(to, tell->type, (ward_ref){0, 0}, tell->values, false);
+    if (result < 0)
+        ward__post_dead(sys, letter_of(result), to->ref, to->path, tell->type, tell->values);
+}
+
+static void
+refuse(struct ward__incarnation *inc, uint64_t request, int status)
+{
+    ward__answer_request(inc->actor, inc->actor->incarnation, request, status,
+                         (ward_ref){0, 0});
+}
+
+static void
+handle_ask(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    const struct ward__ask_frame *ask = &frame->as.ask;
+    struct ward__actor *to = ward__actor_find(inc->actor->sys, ask->to);
+    struct ward__ask_from from = {.asker = inc->actor,
+                                  .request = ask->request,
+                                  .is_blocking = ask->is_blocking};
+    int result;
+
+    if (to == NULL)
+        result = -WARD_EUNKNOWN;
+    else if (to->is_draining)
+        result = -WARD_ESTOPPED;
+    else
+        result = ward__ask_new(&from, to, ask->timeout_ms, ask->type, pack_same,
+                               &ask->values);
+    if (result < 0)
+        refuse(inc, ask->request, result);
+}
+
+static void
+handle_reply(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    const struct ward__reply *reply = &frame->as.reply;
+    struct ward_system *sys = inc->actor->sys;
+
+    if (ward__ask_answer(sys, reply->sender, reply->values) < 0)
+        ward__post_dead(sys, WARD_LETTER_LATE_REPLY, reply->sender, NULL, WARD_REPLY,
+                        reply->values);
+}
+
+/* Numbers back to a spec; validated as one of the host's would be. */
+static int
+restore_spec(const struct ward__spawn *spawn, ward_spec *spec)
+{
+    *spec = (ward_spec){
+        .id = spawn->id,
+        .behavior = ward__registry_object(WARD_REGISTERED_BEHAVIOR, spawn->behavior),
+        .restart = (ward_restart_type)spawn->restart,
+        .args = spawn->args,
+        .start_ms = (int)spawn->start_ms,
+        .shutdown_ms = (int)spawn->shutdown_ms,
+        .message_ms = (int)spawn->message_ms,
+        .redeliver = (int)spawn->redeliver,
+        .mailbox = {spawn->mailbox_bytes, spawn->mailbox_messages},
+    };
+    if (spawn->strategy >= 0) {
+        spec->strategy = ward__registry_object(WARD_REGISTERED_STRATEGY, spawn->strategy);
+        if (spec->strategy == NULL)
+            return -ENOENT;
+    }
+    if (spec->behavior == NULL)
+        return -ENOENT;
+    return ward_spec_error(spec) == NULL ? 0 : -EINVAL;
+}
+
+static void
+handle_spawn(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    const struct ward__spawn *spawn = &frame->as.spawn;
+    struct ward__actor *parent = inc->actor;
+    ward_spec spec;
+    ward_ref ref;
+    int result = restore_spec(spawn, &spec);
+
+    if (result == 0)
+        result = ward__actor_spawn(parent, &spec, &ref);
+    if (result < 0)
+        refuse(inc, spawn->request, result);
+    else
+        ward__actor_owe_answer(ward__actor_find(parent->sys, ref), spawn->request);
+}
+
+static void
+handle_end(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    struct ward__actor *actor = ward__actor_find(inc->actor->sys, frame->as.end.ref);
+
+    if (actor != NULL && actor->parent != NULL)
+        ward__actor_end(actor, (int)frame->as.end.how);
+}
+
+static void
+handle_watch(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    if (ward__watch_set(inc->actor, frame->as.watch.ref, frame->as.watch.on) < 0)
+        ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "watch");
+}
+
+static void
+handle_lookup(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    const struct ward__lookup *lookup = &frame->as.lookup;
+    struct ward__actor *found = ward__actor_lookup(inc->actor->sys, lookup->path);
+
+    ward__answer_request(inc->actor, inc->actor->incarnation, lookup->request,
+                         found != NULL ? 0 : -ENOENT,
+                         found != NULL ? found->ref : (ward_ref){0, 0});
+}
+
+static void
+handle_log(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    ward__notice_event(inc->actor->sys, &(ward_event){.kind = WARD_EVENT_LOG,
+                                                      .actor = inc->actor->ref,
+                                                      .path = inc->actor->path,
+                                                      .incarnation = inc->actor->incarnation,
+                                                      .text = frame->as.log});
+}
+
+static void
+handle_unhandled(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    const struct ward__unhandled *unhandled = &frame->as.unhandled;
+    struct ward_system *sys = inc->actor->sys;
+
+    ward__ask_fail(sys, unhandled->sender, -WARD_EUNHANDLED);
+    ward__post_dead(sys, WARD_LETTER_UNHANDLED, inc->actor->ref, inc->actor->path,
+                    unhandled->type, unhandled->values);
+}
+
+static void
+handle_ready(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    if (frame->as.ready != 0) {
+        ward__actor_ignored(inc->actor);
+        return;
+    }
+    inc->ready_at = ward__clock_ms();
+    ward__actor_ready(inc->actor);
+}
+
+static void
+handle_raised(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    struct ward__blame blame;
+
+    ward__blame_raise(&blame, inc, &frame->as.raised, ward__clock_ms());
+    if (inc->stage == WARD__STAGE_LAST) { /* in post_stop: an event only */
+        ward__notice_event(inc->actor->sys,
+                           &(ward_event){.kind = WARD_EVENT_CLEANUP_FAILED,
+                                         .actor = inc->actor->ref,
+                                         .path = inc->actor->path,
+                                         .incarnation = inc->actor->incarnation,
+                                         .failure = &blame.failure});
+        return;
+    }
+    inc->has_raised = true;
+    ward__actor_raised(inc->actor, &blame);
+}
+
+static void
+handle_quiet(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    ward__actor_quiet(inc->actor, (int)frame->as.quiet.why, frame->as.quiet.reason);
+}
+
+static void
+handle_bye(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    (void)inc; /* the stage GONE says it */
+    (void)frame;
+}
+
+static void (*const handlers[])(struct ward__incarnation *inc,
+                                const struct ward__frame *frame) = {
+    [WARD__READY] = handle_ready,
+    [WARD__TELL] = handle_tell,
+    [WARD__ASK] = handle_ask,
+    [WARD__REPLY] = handle_reply,
+    [WARD__SPAWN] = handle_spawn,
+    [WARD__END] = handle_end,
+    [WARD__WATCH] = handle_watch,
+    [WARD__LOOKUP] = handle_lookup,
+    [WARD__LOG] = handle_log,
+    [WARD__UNHANDLED] = handle_unhandled,
+    [WARD__RAISED] = handle_raised,
+    [WARD__QUIET] = handle_quiet,
+    [WARD__BYE] = handle_bye,
+};
+
+void
+ward__frame_handle(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    handlers[frame->kind](inc, frame);
+}

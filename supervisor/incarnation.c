@@ -1,0 +1,336 @@
+#include "supervisor/incarnation.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <ward/error.h>
+
+#include "ipc/clock.h"
+#include "ipc/fault.h"
+#include "ipc/fds.h"
+#include "supervisor/frames.h"
+#include "supervisor/life.h"
+#include "supervisor/process.h"
+#include "supervisor/system.h"
+
+/* What one worker may send in one turn before the others have theirs. */
+enum { READ_BUDGET = 16 * 1024 };
+/* A worker whose socket ends is dying; if it is not dead after this, it is made to. */
+enum { SILENCE_MS = 1000 };
+
+static void channel_ready(struct ev_loop *ev, ev_io *watcher, int events);
+static void death_ready(struct ev_loop *ev, ev_io *watcher, int events);
+
+static struct ward__loop *
+loop_of(struct ward__incarnation *inc)
+{
+    return &inc->actor->sys->loop;
+}
+
+/* Which events of the socket matter now. The only caller of the watcher. */
+void
+ward__incarnation_watch(struct ward__incarnation *inc)
+{
+    int events = 0;
+
+    if (inc->pidfd >= 0 && !inc->is_dead && !inc->channel.is_eof &&
+        inc->doom != WARD__DOOM_PROTOCOL)
+        events = EV_READ | (inc->channel.is_blocked ? EV_WRITE : 0);
+    ward__loop_watch(loop_of(inc), &inc->channel_watcher, inc->channel.fd, events,
+                     channel_ready);
+}
+
+/* ---- birth ---- */
+
+int
+ward__incarnation_new(struct ward__actor *actor, bool is_cleanup)
+{
+    struct ward__incarnation *inc = WARD__NEW(calloc(1, sizeof *inc));
+    int result;
+
+    if (inc == NULL)
+        return -ENOMEM;
+    inc->actor = actor;
+    inc->is_cleanup = is_cleanup;
+    inc->stage = is_cleanup ? WARD__STAGE_LAST : WARD__STAGE_BORN;
+    inc->pidfd = inc->worker_end = inc->page_fd = -1;
+    ward__channel_init(&inc->channel);
+    result = ward__channel_open(&inc->channel, actor->sys->frame_bytes,
+                                actor->mailbox.done_number, &inc->worker_end,
+                                &inc->page_fd);
+    if (result == 0)
+        result = ward__link_spawn(&actor->sys->link, inc);
+    if (result < 0) {
+        ward__incarnation_free(inc);
+        return result;
+    }
+    inc->channel_watcher.data = inc;
+    inc->death_watcher.data = inc;
+    actor->now = inc;
+    return 0;
+}
+
+void
+ward__incarnation_free(struct ward__incarnation *inc)
+{
+    struct ward__loop *loop;
+
+    if (inc == NULL)
+        return;
+    loop = loop_of(inc);
+    ward__link_forget(&inc->actor->sys->link, inc);
+    ward__loop_watch(loop, &inc->channel_watcher, -1, 0, channel_ready);
+    ward__loop_watch(loop, &inc->death_watcher, -1, 0, death_ready);
+    ward__channel_close(&inc->channel);
+    ward__fd_close(&inc->pidfd);
+    ward__fd_close(&inc->worker_end);
+    ward__fd_close(&inc->page_fd);
+    if (inc->actor->now == inc)
+        inc->actor->now = NULL;
+    free(inc);
+}
+
+void
+ward__incarnation_spawned(struct ward__incarnation *inc, pid_t pid, int pidfd)
+{
+    inc->pid = pid;
+    inc->pidfd = pidfd;
+    if (!inc->is_cleanup)
+        inc->actor->lives++;
+    ward__loop_watch(loop_of(inc), &inc->death_watcher, pidfd, EV_READ, death_ready);
+    if (inc->doom != WARD__DOOM_NONE)
+        ward__pidfd_kill(pidfd, SIGKILL); /* it was doomed before it was born */
+    ward__incarnation_write(inc);
+}
+
+void
+ward__incarnation_spawn_failed(struct ward__incarnation *inc, int error)
+{
+    struct ward__actor *actor = inc->actor;
+
+    ward__incarnation_free(inc);
+    ward__actor_spawn_failed(actor, error, "fork");
+}
+
+/* ---- death ---- */
+
+void
+ward__incarnation_kill(struct ward__incarnation *inc, enum ward__doom doom, const char *step)
+{
+    if (inc->doom == WARD__DOOM_NONE) {
+        inc->doom = doom;
+        inc->doom_step = step;
+    }
+    if (inc->pidfd >= 0 && !inc->is_dead)
+        ward__pidfd_kill(inc->pidfd, SIGKILL);
+    ward__incarnation_watch(inc);
+}
+
+/* It is over when it is dead and, as long as there is somebody who knows, it is known how. */
+static void
+report_if_over(struct ward__incarnation *inc)
+{
+    bool nobody_knows = inc->doom == WARD__DOOM_SERVER && !inc->has_exit;
+
+    if (inc->is_over_reported)
+        return;
+    if (inc->has_exit || (nobody_knows && (inc->is_dead || inc->pidfd < 0))) {
+        inc->is_over_reported = true;
+        ward__timer_cancel(loop_of(inc), &inc->answer_deadline);
+        ward__actor_over(inc->actor);
+    }
+}
+
+static void
+death_ready(struct ev_loop *ev, ev_io *watcher, int events)
+{
+    struct ward__incarnation *inc = watcher->data;
+    struct ward_system *sys = inc->actor->sys;
+
+    (void)ev;
+    (void)events;
+    inc->is_dead = true;
+    ward__loop_watch(loop_of(inc), &inc->death_watcher, -1, 0, death_ready);
+    ward__incarnation_watch(inc);
+    if (!inc->has_exit)
+        ward__link_reap(&sys->link, inc);
+    report_if_over(inc);
+    ward__system_pump(sys);
+}
+
+void
+ward__incarnation_exited(struct ward__incarnation *inc, const struct ward__control *exit)
+{
+    if (inc->pidfd < 0 && !inc->is_cleanup)
+        inc->actor->lives++; /* the news of its birth was overtaken */
+    inc->has_exit = true;
+    inc->is_dead = true;
+    inc->exit = *exit;
+    inc->pid = (pid_t)exit->pid;
+    ward__loop_watch(loop_of(inc), &inc->death_watcher, -1, 0, death_ready);
+    ward__incarnation_watch(inc);
+    report_if_over(inc);
+}
+
+void
+ward__incarnation_lost(struct ward__incarnation *inc)
+{
+    enum ward__doom before = inc->doom;
+
+    ward__incarnation_kill(inc, WARD__DOOM_SERVER, "");
+    if (before != WARD__DOOM_NONE)
+        inc->doom = WARD__DOOM_SERVER; /* how it ended will never be known */
+    report_if_over(inc);
+}
+
+/* ---- writing ---- */
+
+static void
+pack_go(struct ward__sink *sink, const void *what)
+{
+    ward__wire_go(sink, what);
+}
+
+int
+ward__incarnation_go(struct ward__incarnation *inc, const struct ward__go *go)
+{
+    return ward__channel_say(&inc->channel, pack_go, go);
+}
+
+void
+ward__incarnation_write(struct ward__incarnation *inc)
+{
+    bool is_up = inc->stage == WARD__STAGE_UP;
+
+    if (inc->pidfd < 0 || inc->is_dead || inc->channel.is_eof)
+        return;
+    /* A torn message has to be ended even when no other may follow. */
+    if (!is_up && ward__mailbox_is_torn(&inc->actor->mailbox))
+        is_up = true;
+    /* That nobody reads any more is no death; the pidfd will say. */
+    (void)ward__channel_write(&inc->channel, is_up ? &inc->actor->mailbox : NULL);
+    ward__actor_watch_progress(inc->actor);
+    ward__incarnation_watch(inc);
+}
+
+/* ---- reading ---- */
+
+static void
+break_protocol(struct ward__incarnation *inc, const char *rule)
+{
+    ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, rule);
+}
+
+static void
+handle_frame(struct ward__incarnation *inc, ward_bytes bytes)
+{
+    struct ward__frame frame;
+    int next;
+
+    if (bytes.size == 0)
+        return; /* the doorbell */
+    next = ward__wire_read(bytes, true, &frame, &inc->actor->sys->arena);
+    if (next == -ENOMEM) {
+        ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "read a frame");
+        return;
+    }
+    if (next < 0) {
+        break_protocol(inc, "a frame that is none");
+        return;
+    }
+    next = ward__conduct(inc->stage, &frame, inc->is_cleanup);
+    if (next < 0) {
+        break_protocol(inc, "a frame out of turn");
+        return;
+    }
+    inc->stage = (enum ward__stage)next;
+    ward__frame_handle(inc, &frame);
+    ward__arena_clear(&inc->actor->sys->arena);
+}
+
+static bool
+is_trusted(const struct ward__incarnation *inc)
+{
+    return inc->doom != WARD__DOOM_PROTOCOL && inc->doom != WARD__DOOM_MEMORY;
+}
+
+static void
+handle_frames(struct ward__incarnation *inc)
+{
+    ward_bytes bytes;
+    int more = 0;
+
+    while (is_trusted(inc) && (more = ward__channel_next(&inc->channel, &bytes)) == 1)
+        handle_frame(inc, bytes);
+    if (more < 0)
+        break_protocol(inc, "a frame above the limit");
+}
+
+/* What the page says is done is freed; the host may have waited for that room. */
+static void
+look_at_progress(struct ward__incarnation *inc)
+{
+    if (!is_trusted(inc) || inc->has_raised)
+        return; /* what it raised for is settled already */
+    if (ward__channel_progress(&inc->channel, &inc->actor->mailbox) < 0)
+        break_protocol(inc, "a page that cannot be");
+}
+
+static void
+silence_over(struct ward__timer *timer)
+{
+    struct ward__incarnation *inc =
+        (struct ward__incarnation *)(void *)((char *)timer -
+                                             offsetof(struct ward__incarnation,
+                                                      answer_deadline));
+
+    ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "a closed socket");
+}
+
+static void
+read_some(struct ward__incarnation *inc)
+{
+    int64_t got = ward__channel_read(&inc->channel, READ_BUDGET);
+
+    if (got == -ENOMEM)
+        ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "read");
+    else if (got < 0)
+        break_protocol(inc, "bytes that were not committed");
+    if (inc->channel.is_eof && !inc->is_dead)
+        ward__timer_set(loop_of(inc), &inc->answer_deadline,
+                        ward__clock_ms() + SILENCE_MS, silence_over);
+    handle_frames(inc);
+    look_at_progress(inc);
+}
+
+static void
+channel_ready(struct ev_loop *ev, ev_io *watcher, int events)
+{
+    struct ward__incarnation *inc = watcher->data;
+    struct ward_system *sys = inc->actor->sys;
+
+    (void)ev;
+    if (events & EV_READ)
+        read_some(inc);
+    ward__actor_room(inc->actor);
+    ward__incarnation_write(inc);
+    ward__system_pump(sys);
+}
+
+void
+ward__incarnation_last_words(struct ward__incarnation *inc)
+{
+    int result;
+
+    if (is_trusted(inc)) {
+        result = ward__channel_recover(&inc->channel);
+        if (result == -ENOMEM)
+            ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "recover the outbox");
+        else if (result < 0)
+            break_protocol(inc, "an outbox that cannot be");
+    }
+    handle_frames(inc);
+    look_at_progress(inc);
+    ward__mailbox_rewind(&inc->actor->mailbox);
+}

@@ -1,0 +1,92 @@
+/*
+ * Incarnation: one process of an actor, from the request to the fork server until it is known
+ * to be dead and its last words are read. It watches the socket and the pidfd, holds the
+ * frames against the conduct table, and finds out why it ended. What a frame or a death means
+ * for the tree is for frames.c and actor.c.
+ *
+ * Used by: actor.c, server.c, frames.c. Uses: channel.h, conduct.h, server.h.
+ */
+#ifndef WARD_SUPERVISOR_INCARNATION_H
+#define WARD_SUPERVISOR_INCARNATION_H
+
+#include <bsd/sys/queue.h>
+
+#include <ev.h>
+
+#include "supervisor/channel.h"
+#include "supervisor/conduct.h"
+#include "supervisor/control.h"
+#include "supervisor/loop.h"
+
+struct ward__actor;
+
+/* Why ward ended a process by SIGKILL. */
+enum ward__doom {
+    WARD__DOOM_NONE,
+    WARD__DOOM_KILL,    /* ward_kill */
+    WARD__DOOM_START,   /* the start deadline */
+    WARD__DOOM_MESSAGE, /* the deadline of a message */
+    WARD__DOOM_STOP,    /* the stop deadline, or a brutal stop */
+    WARD__DOOM_PROTOCOL,
+    WARD__DOOM_MEMORY, /* the host has no memory to go on with it */
+    WARD__DOOM_SERVER, /* its fork server is lost */
+};
+
+struct ward__incarnation {
+    struct ward__actor *actor; /* borrowed */
+    bool is_cleanup;           /* only runs post_stop */
+    enum ward__stage stage;
+    struct ward__channel channel;
+    ev_io channel_watcher;
+    ev_io death_watcher;
+    int pidfd; /* owned; -1: not known yet */
+    pid_t pid; /* 0: not known yet */
+    int64_t ready_at; /* 0: it is not ready */
+
+    enum ward__doom doom;
+    const char *doom_step; /* which rule, which deadline; static */
+    bool has_raised;
+    bool is_judged; /* and the verdict was said */
+    bool is_dead;  /* the pidfd says so */
+    bool has_exit; /* the fork server said how */
+    struct ward__control exit;
+    bool is_over_reported;
+
+    /* server.c: the request that is under way, and its deadline */
+    uint64_t id;
+    int worker_end, page_fd; /* owned until they are sent; -1 */
+    bool is_spawning;
+    bool is_reaping; /* REAP is to be sent, or was */
+    bool is_queued;
+    TAILQ_ENTRY(ward__incarnation) queued;
+    struct ward__timer answer_deadline;
+};
+
+/* A process is asked for. 0; or a negative code, and there is none. */
+int ward__incarnation_new(struct ward__actor *actor, bool is_cleanup);
+void ward__incarnation_free(struct ward__incarnation *inc);
+
+/* The fork server's answers. */
+void ward__incarnation_spawned(struct ward__incarnation *inc, pid_t pid, int pidfd);
+void ward__incarnation_spawn_failed(struct ward__incarnation *inc, int error);
+void ward__incarnation_exited(struct ward__incarnation *inc, const struct ward__control *exit);
+/* The fork server is gone: kill it; its end is known by the pidfd alone. */
+void ward__incarnation_lost(struct ward__incarnation *inc);
+
+/* SIGKILL, with a reason that stays with it; the first reason counts. */
+void ward__incarnation_kill(struct ward__incarnation *inc, enum ward__doom doom,
+                            const char *step);
+
+/* Says GO; the first frame. */
+int ward__incarnation_go(struct ward__incarnation *inc, const struct ward__go *go);
+
+/* Watches for what matters now: after channel.is_blocked was changed. */
+void ward__incarnation_watch(struct ward__incarnation *inc);
+
+/* Writes lane and mailbox as far as possible; messages only while it is up. */
+void ward__incarnation_write(struct ward__incarnation *inc);
+
+/* Reads what the worker has committed and not sent, when it is over. Its frames are handled. */
+void ward__incarnation_last_words(struct ward__incarnation *inc);
+
+#endif

@@ -1,0 +1,240 @@
+#include "supervisor/mailbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ward/export.h>
+
+#include "ipc/fault.h"
+#include "ipc/frame.h"
+
+enum { DEFAULT_BYTES = 16 << 20, SMALLEST_RING = 1024 };
+
+static uint64_t
+limit(int64_t option, uint64_t when_default)
+{
+    if (option == 0)
+        return when_default;
+    return option == WARD_INFINITE ? UINT64_MAX : (uint64_t)option;
+}
+
+void
+ward__mailbox_init(struct ward__mailbox *box, int64_t bytes, int64_t messages)
+{
+    *box = (struct ward__mailbox){.limit_bytes = limit(bytes, DEFAULT_BYTES),
+                                  .limit_messages = limit(messages, UINT64_MAX)};
+}
+
+void
+ward__mailbox_done(struct ward__mailbox *box)
+{
+    free(box->ring);
+    box->ring = NULL;
+    box->capacity = 0;
+}
+
+/* ---- the ring: absolute positions, any piece may wrap around its end ---- */
+
+static void
+copy_in(struct ward__mailbox *box, uint64_t position, const uint8_t *from, size_t size)
+{
+    size_t at = (size_t)position & (box->capacity - 1);
+    size_t first = box->capacity - at < size ? box->capacity - at : size;
+
+    memcpy(box->ring + at, from, first);
+    memcpy(box->ring, from + first, size - first);
+}
+
+static void
+copy_out(const struct ward__mailbox *box, uint64_t position, uint8_t *to, size_t size)
+{
+    size_t at = (size_t)position & (box->capacity - 1);
+    size_t first = box->capacity - at < size ? box->capacity - at : size;
+
+    memcpy(to, box->ring + at, first);
+    memcpy(to + first, box->ring, size - first);
+}
+
+static size_t
+frame_size(const struct ward__mailbox *box, uint64_t position)
+{
+    uint8_t prefix[WARD__FRAME_PREFIX];
+
+    copy_out(box, position, prefix, sizeof prefix);
+    return WARD__FRAME_PREFIX + (size_t)ward__frame_load_length(prefix);
+}
+
+static int
+grow(struct ward__mailbox *box, size_t needed)
+{
+    size_t capacity = box->capacity != 0 ? box->capacity : SMALLEST_RING;
+    struct ward__mailbox grown = *box;
+    uint8_t *held;
+    size_t size = (size_t)(box->tail - box->done);
+
+    while (capacity < needed)
+        capacity *= 2;
+    if (capacity == box->capacity)
+        return 0;
+    grown.ring = WARD__NEW(malloc(capacity));
+    if (grown.ring == NULL)
+        return -ENOMEM;
+    grown.capacity = capacity;
+    for (uint64_t at = box->done; size > 0;) { /* at most two pieces */
+        size_t offset = (size_t)at & (box->capacity - 1);
+        size_t piece = box->capacity - offset < size ? box->capacity - offset : size;
+        copy_in(&grown, at, box->ring + offset, piece);
+        at += piece;
+        size -= piece;
+    }
+    held = box->ring;
+    *box = grown;
+    free(held);
+    return 0;
+}
+
+/* ---- in ---- */
+
+/* Bytes and messages that count against the limits. */
+static void
+counted(const struct ward__mailbox *box, bool in_hand, uint64_t *bytes, uint64_t *messages)
+{
+    *bytes = box->tail - box->done;
+    *messages = box->tail_number - box->done_number;
+    if (in_hand && *messages > 0) {
+        *bytes -= frame_size(box, box->done);
+        *messages -= 1;
+    }
+}
+
+bool
+ward__mailbox_has_room(const struct ward__mailbox *box, size_t size, bool in_hand)
+{
+    uint64_t bytes, messages;
+
+    counted(box, in_hand, &bytes, &messages);
+    if (messages >= box->limit_messages)
+        return false;
+    /* An empty mailbox takes a message of any size: else it could never be delivered. */
+    return bytes == 0 || (bytes <= box->limit_bytes && size <= box->limit_bytes - bytes);
+}
+
+int
+ward__mailbox_append(struct ward__mailbox *box, const void *frame, size_t size,
+                     bool in_hand, bool is_forced)
+{
+    if (!is_forced && !ward__mailbox_has_room(box, size, in_hand))
+        return -EAGAIN;
+    if (grow(box, (size_t)(box->tail - box->done) + size) < 0)
+        return -ENOMEM;
+    copy_in(box, box->tail, frame, size);
+    box->tail += size;
+    box->tail_number++;
+    return 0;
+}
+
+/* ---- out ---- */
+
+bool
+ward__mailbox_is_torn(const struct ward__mailbox *box)
+{
+    return box->sent_left > 0;
+}
+
+int
+ward__mailbox_unsent(const struct ward__mailbox *box, size_t most, struct iovec pieces[2])
+{
+    uint64_t end = box->sent + box->sent_left;
+    size_t size, at, first;
+
+    while (end < box->tail) {
+        size_t next = frame_size(box, end);
+        if (end > box->sent && end + next - box->sent > most)
+            break;
+        end += next;
+    }
+    size = (size_t)(end - box->sent);
+    if (size == 0)
+        return 0;
+    at = (size_t)box->sent & (box->capacity - 1);
+    first = box->capacity - at < size ? box->capacity - at : size;
+    pieces[0] = (struct iovec){box->ring + at, first};
+    pieces[1] = (struct iovec){box->ring, size - first};
+    return first < size ? 2 : 1;
+}
+
+void
+ward__mailbox_wrote(struct ward__mailbox *box, size_t size)
+{
+    while (size > 0) {
+        size_t step;
+        if (box->sent_left == 0)
+            box->sent_left = frame_size(box, box->sent);
+        step = box->sent_left < size ? box->sent_left : size;
+        box->sent += step;
+        box->sent_left -= step;
+        size -= step;
+        if (box->sent_left == 0)
+            box->sent_number++;
+    }
+}
+
+/* ---- done ---- */
+
+void
+ward__mailbox_free_to(struct ward__mailbox *box, uint64_t number)
+{
+    assert(number <= box->tail_number);
+    while (box->done_number < number) {
+        box->done += frame_size(box, box->done);
+        box->done_number++;
+    }
+    if (box->sent < box->done) { /* dropped without having been sent */
+        box->sent = box->done;
+        box->sent_number = box->done_number;
+        box->sent_left = 0;
+    }
+    if (box->done == box->tail)
+        ward__mailbox_done(box);
+}
+
+void
+ward__mailbox_rewind(struct ward__mailbox *box)
+{
+    box->sent = box->done;
+    box->sent_number = box->done_number;
+    box->sent_left = 0;
+}
+
+int
+ward__mailbox_first(const struct ward__mailbox *box, uint8_t **frame, size_t *size)
+{
+    uint8_t *copy;
+    size_t length;
+
+    if (box->done == box->tail)
+        return -ENOENT;
+    length = frame_size(box, box->done);
+    copy = WARD__NEW(malloc(length));
+    if (copy == NULL)
+        return -ENOMEM;
+    copy_out(box, box->done, copy, length);
+    *frame = copy;
+    *size = length;
+    return 0;
+}
+
+uint8_t *
+ward__mailbox_first_byte(struct ward__mailbox *box, size_t offset)
+{
+    assert(box->tail - box->done > offset);
+    return &box->ring[(size_t)(box->done + offset) & (box->capacity - 1)];
+}
+
+uint64_t
+ward__mailbox_count(const struct ward__mailbox *box)
+{
+    return box->tail_number - box->done_number;
+}

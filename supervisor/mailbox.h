@@ -1,0 +1,76 @@
+/*
+ * Mailbox: the messages of one actor, kept on the supervisor's side, so that they outlive the
+ * process that reads them. One ring of encoded frames with three absolute positions, and
+ * the message numbers that belong to them:
+ *
+ *           done              sent                tail
+ *      ------|-----------------|-------------------|------
+ *      freed |    in flight    |  not yet written  |
+ *
+ * `sent` may lie inside a frame: a socket takes what it takes. When an incarnation ends,
+ * `sent` goes back to `done`, and the next one gets every message that is not done, once, in
+ * order. No memory before the first message; given back when empty. It knows nothing of
+ * processes and of what is in a frame but its length and its attempt.
+ *
+ * Used by: actor.c, channel.c. Uses: frame.h.
+ */
+#ifndef WARD_SUPERVISOR_MAILBOX_H
+#define WARD_SUPERVISOR_MAILBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include <ward/value.h>
+
+struct ward__mailbox {
+    uint8_t *ring; /* owned; its size is a power of two, or 0 */
+    size_t capacity;
+    uint64_t done, sent, tail;                      /* positions */
+    uint64_t done_number, sent_number, tail_number; /* messages up to there, whole ones */
+    size_t sent_left;      /* bytes missing to the end of the frame in which `sent` lies */
+    uint64_t limit_bytes;  /* UINT64_MAX: no limit */
+    uint64_t limit_messages;
+};
+
+/* Limits as in ward_mailbox_options, validated. */
+void ward__mailbox_init(struct ward__mailbox *box, int64_t bytes, int64_t messages);
+void ward__mailbox_done(struct ward__mailbox *box);
+
+/*
+ * Appends one whole frame, prefix included. The message in hand does not count against the
+ * limits: `in_hand` says there is one. `is_forced`: ward's own, no limit. 0; -EAGAIN: full; -ENOMEM.
+ */
+int ward__mailbox_append(struct ward__mailbox *box, const void *frame, size_t size,
+                         bool in_hand, bool is_forced);
+
+/* Would a frame of `size` bytes fit? */
+bool ward__mailbox_has_room(const struct ward__mailbox *box, size_t size, bool in_hand);
+
+/* What is to be written next, at most `most` bytes, in one or two pieces: their count. Whole
+ * frames, but for the first, which may have begun; and the first is never cut. */
+int ward__mailbox_unsent(const struct ward__mailbox *box, size_t most,
+                         struct iovec pieces[2]);
+/* So many of these bytes were written. */
+void ward__mailbox_wrote(struct ward__mailbox *box, size_t size);
+/* True if `sent` lies inside a frame, which must be ended before anything else is sent. */
+bool ward__mailbox_is_torn(const struct ward__mailbox *box);
+
+/* Messages up to `number` are done: they are freed. */
+void ward__mailbox_free_to(struct ward__mailbox *box, uint64_t number);
+
+/* The incarnation has ended: what is not done is to be sent again. */
+void ward__mailbox_rewind(struct ward__mailbox *box);
+
+/* The first message that is not done, prefix included, copied in one piece into memory to be
+ * freed by the caller. 0; -ENOENT: there is none; -ENOMEM. */
+int ward__mailbox_first(const struct ward__mailbox *box, uint8_t **frame, size_t *size);
+
+/* The byte at `offset` of that frame. There is one. */
+uint8_t *ward__mailbox_first_byte(struct ward__mailbox *box, size_t offset);
+
+/* Messages that are not done. */
+uint64_t ward__mailbox_count(const struct ward__mailbox *box);
+
+#endif

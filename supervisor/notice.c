@@ -1,0 +1,262 @@
+#include "supervisor/notice.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/failure.h"
+#include "ipc/fault.h"
+#include "ipc/message.h"
+#include "supervisor/post.h"
+#include "supervisor/system.h"
+#include "supervisor/watch.h"
+
+enum notice_kind { NOTICE_EVENT, NOTICE_MESSAGE, NOTICE_ANSWER, NOTICE_ROOM };
+
+struct ward__notice {
+    enum notice_kind kind;
+    TAILQ_ENTRY(ward__notice) next;
+    /* EVENT */
+    ward_event event;
+    char *path, *text;     /* owned */
+    ward_failure *failure; /* owned */
+    /* EVENT, MESSAGE, ANSWER */
+    ward_message *message; /* owned, or NULL */
+    /* ANSWER */
+    ward_on_reply on_reply;
+    void *user;
+    int status;
+    /* ROOM */
+    ward_ref ref;
+};
+
+void
+ward__notices_init(struct ward__notices *notices)
+{
+    *notices = (struct ward__notices){0};
+    TAILQ_INIT(&notices->list);
+}
+
+static void
+notice_free(struct ward__notice *notice)
+{
+    if (notice == NULL)
+        return;
+    free(notice->path);
+    free(notice->text);
+    free(notice->failure);
+    ward_message_free(notice->message);
+    free(notice);
+}
+
+void
+ward__notices_done(struct ward__notices *notices)
+{
+    struct ward__notice *notice;
+
+    while ((notice = TAILQ_FIRST(&notices->list)) != NULL) {
+        TAILQ_REMOVE(&notices->list, notice, next);
+        notice_free(notice);
+    }
+}
+
+bool
+ward__notices_are_due(const struct ward__notices *notices)
+{
+    return !TAILQ_EMPTY(&notices->list) || notices->lost > 0;
+}
+
+/* ---- in ---- */
+
+static char *
+copy_text(const char *text, bool *is_short)
+{
+    char *copy = WARD__NEW(strdup(text != NULL ? text : ""));
+
+    if (copy == NULL)
+        *is_short = true;
+    return copy;
+}
+
+static struct ward__notice *
+copy_event(const ward_event *event)
+{
+    struct ward__notice *notice = WARD__NEW(calloc(1, sizeof *notice));
+    bool is_short = false;
+
+    if (notice == NULL)
+        return NULL;
+    notice->kind = NOTICE_EVENT;
+    notice->event = *event;
+    notice->path = copy_text(event->path, &is_short);
+    notice->text = copy_text(event->text, &is_short);
+    if (event->failure != NULL) {
+        notice->failure = ward__failure_copy(event->failure);
+        is_short |= notice->failure == NULL;
+    }
+    if (event->message != NULL) {
+        notice->message = ward__message_copy(event->message->type, event->message->values);
+        is_short |= notice->message == NULL;
+    }
+    if (is_short) {
+        notice_free(notice);
+        return NULL;
+    }
+    notice->event.path = notice->path;
+    notice->event.text = notice->text;
+    notice->event.failure = notice->failure;
+    notice->event.message = notice->message;
+    return notice;
+}
+
+void
+ward__notice_event(struct ward_system *sys, const ward_event *event)
+{
+    struct ward__notice *notice;
+
+    if (sys->options.on_event == NULL)
+        return;
+    notice = copy_event(event);
+    if (notice == NULL)
+        sys->notices.lost++;
+    else
+        TAILQ_INSERT_TAIL(&sys->notices.list, notice, next);
+}
+
+int
+ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender, ward_raw values)
+{
+    struct ward__notice *notice = WARD__NEW(calloc(1, sizeof *notice));
+
+    if (notice == NULL)
+        return -ENOMEM;
+    notice->kind = NOTICE_MESSAGE;
+    notice->message = ward__message_copy(type, values);
+    if (notice->message == NULL) {
+        notice_free(notice);
+        return -ENOMEM;
+    }
+    notice->message->sender = sender;
+    TAILQ_INSERT_TAIL(&sys->notices.list, notice, next);
+    return 0;
+}
+
+struct ward__notice *
+ward__notice_reserve(ward_on_reply on_reply, void *user)
+{
+    struct ward__notice *notice = WARD__NEW(calloc(1, sizeof *notice));
+
+    if (notice == NULL)
+        return NULL;
+    notice->kind = NOTICE_ANSWER;
+    notice->on_reply = on_reply;
+    notice->user = user;
+    return notice;
+}
+
+void
+ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved, int status,
+                    ward_raw values)
+{
+    reserved->status = status;
+    if (status == 0) {
+        reserved->message = ward__message_copy(WARD_REPLY, values);
+        if (reserved->message == NULL)
+            reserved->status = -ENOMEM;
+    }
+    TAILQ_INSERT_TAIL(&sys->notices.list, reserved, next);
+}
+
+void
+ward__notice_drop(struct ward__notice *reserved)
+{
+    notice_free(reserved);
+}
+
+void
+ward__notice_room(struct ward_system *sys, ward_ref ref)
+{
+    struct ward__notice *notice;
+
+    if (sys->options.on_room == NULL)
+        return;
+    notice = WARD__NEW(calloc(1, sizeof *notice));
+    if (notice == NULL) {
+        sys->notices.lost++;
+        return;
+    }
+    notice->kind = NOTICE_ROOM;
+    notice->ref = ref;
+    TAILQ_INSERT_TAIL(&sys->notices.list, notice, next);
+}
+
+/* ---- out ---- */
+
+static void
+call_message(struct ward_system *sys, struct ward__notice *notice)
+{
+    ward_message *message = notice->message;
+
+    if (sys->options.on_message == NULL) {
+        ward__post_unhandled(sys, message->type, message->sender, message->values);
+        return;
+    }
+    if (!ward__watch_admits(sys, message))
+        return;
+    sys->sender_in_hand = message->sender;
+    sys->has_message_in_hand = true;
+    sys->options.on_message(&sys->ctx, message, sys->options.user);
+    sys->has_message_in_hand = false;
+}
+
+static void
+call(struct ward_system *sys, struct ward__notice *notice)
+{
+    const ward_system_options *options = &sys->options;
+
+    switch (notice->kind) {
+    case NOTICE_EVENT:
+        options->on_event(&sys->ctx, &notice->event, options->user);
+        break;
+    case NOTICE_MESSAGE:
+        call_message(sys, notice);
+        break;
+    case NOTICE_ANSWER:
+        notice->on_reply(&sys->ctx, notice->status, notice->message, notice->user);
+        break;
+    case NOTICE_ROOM:
+        options->on_room(&sys->ctx, notice->ref, options->user);
+        break;
+    }
+}
+
+static void
+tell_of_losses(struct ward_system *sys)
+{
+    ward_event event = {.kind = WARD_EVENT_EVENTS_LOST,
+                        .path = "/",
+                        .text = "",
+                        .count = sys->notices.lost};
+
+    sys->notices.lost = 0;
+    if (sys->options.on_event != NULL)
+        sys->options.on_event(&sys->ctx, &event, sys->options.user);
+}
+
+void
+ward__notices_dispatch(struct ward_system *sys)
+{
+    struct ward__notice *last = TAILQ_LAST(&sys->notices.list, ward__notice_list);
+    struct ward__notice *notice = NULL;
+
+    sys->is_in_callback = true;
+    while (notice != last && !sys->is_free_due) {
+        notice = TAILQ_FIRST(&sys->notices.list);
+        TAILQ_REMOVE(&sys->notices.list, notice, next);
+        call(sys, notice);
+        notice_free(notice);
+    }
+    if (sys->notices.lost > 0 && !sys->is_free_due)
+        tell_of_losses(sys);
+    sys->is_in_callback = false;
+}

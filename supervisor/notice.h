@@ -1,0 +1,46 @@
+/*
+ * Notices: what the host is to be told, queued until it dispatches: events, messages to the
+ * root, answers, room. One queue, in order. Everything is copied; without memory for that an
+ * event is lost and counted, and the count is told. Nothing here decides anything.
+ *
+ * Used by: all of the shell. Uses: the host's callbacks.
+ */
+#ifndef WARD_SUPERVISOR_NOTICE_H
+#define WARD_SUPERVISOR_NOTICE_H
+
+#include <bsd/sys/queue.h>
+
+#include <ward/system.h>
+
+struct ward__notice;
+
+struct ward__notices {
+    TAILQ_HEAD(ward__notice_list, ward__notice) list; /* owned */
+    uint64_t lost;
+};
+
+void ward__notices_init(struct ward__notices *notices);
+void ward__notices_done(struct ward__notices *notices);
+
+/* Copies all that the event points to. No on_event: nothing. */
+void ward__notice_event(struct ward_system *sys, const ward_event *event);
+
+/* A message to the root. 0; -ENOMEM. */
+int ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
+                         ward_raw values);
+
+/* An answer for a callback; `values` only with status 0. Made ahead by ward__notice_reserve, so
+ * that it cannot fail when it is due. */
+struct ward__notice *ward__notice_reserve(ward_on_reply on_reply, void *user);
+void ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved, int status,
+                         ward_raw values);
+void ward__notice_drop(struct ward__notice *reserved);
+
+void ward__notice_room(struct ward_system *sys, ward_ref ref);
+
+/* Calls what is queued now, not what these calls add. */
+void ward__notices_dispatch(struct ward_system *sys);
+
+bool ward__notices_are_due(const struct ward__notices *notices);
+
+#endif

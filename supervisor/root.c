@@ -1,0 +1,271 @@
+#include "supervisor/root.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include <ward/error.h>
+
+#include "ipc/clock.h"
+#include "supervisor/ask.h"
+#include "supervisor/incarnation.h"
+#include "supervisor/life.h"
+#include "supervisor/post.h"
+#include "supervisor/system.h"
+#include "supervisor/watch.h"
+
+static ward_system *
+system_of(const ward_ctx *ctx)
+{
+    return (ward_system *)(size_t)ctx;
+}
+
+static int
+root_check(const ward_ctx *ctx)
+{
+    return ward__system_check(system_of(ctx));
+}
+
+/* The values of a message, without its type. */
+struct list {
+    const ward_value *values;
+    size_t count;
+};
+
+static void
+pack_list(struct ward__sink *sink, const void *what)
+{
+    const struct list *list = what;
+
+    ward__pack_values(sink, list->values, list->count);
+}
+
+/* ---- sending ---- */
+
+/* A draining actor takes nothing more: what is told to it is a dead letter. */
+static int
+post_dead(struct ward__actor *actor, int64_t type, const struct list *list)
+{
+    struct ward__sink *scratch = &actor->sys->scratch;
+
+    ward__sink_clear(scratch);
+    pack_list(scratch, list);
+    if (scratch->error == 0)
+        ward__post_dead(actor->sys, WARD_LETTER_STOPPED, actor->ref, actor->path, type,
+                        (ward_raw){scratch->data, scratch->size});
+    return scratch->error;
+}
+
+/* Room is asked for, and may be there already. */
+static void
+want_room(struct ward__actor *actor)
+{
+    struct ward__incarnation *inc = actor->now;
+
+    actor->wants_room = true;
+    if (inc != NULL && inc->channel.page != NULL) {
+        ward__channel_want(&inc->channel);
+        if (!inc->has_raised && inc->doom == WARD__DOOM_NONE)
+            (void)ward__channel_progress(&inc->channel, &actor->mailbox);
+    }
+    ward__actor_room(actor);
+}
+
+static int
+root_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
+{
+    ward_system *sys = system_of(ctx);
+    struct ward__actor *actor = ward__actor_find(sys, to);
+    struct list list = {values + 1, count - 1};
+    int result;
+
+    if (actor == NULL)
+        return -WARD_EUNKNOWN;
+    if (actor->is_draining)
+        return post_dead(actor, ward__type_of(values), &list);
+    result = ward__post(actor, ward__type_of(values), (ward_ref){0, 0}, pack_list, &list,
+                        false);
+    if (result == -EAGAIN)
+        want_room(actor);
+    ward__system_settle(sys);
+    return result;
+}
+
+static bool
+is_answered(void *user)
+{
+    return ((const struct ward__ask_waiter *)user)->is_over;
+}
+
+static int
+find_asked(ward_system *sys, ward_ref to, struct ward__actor **actor)
+{
+    *actor = ward__actor_find(sys, to);
+    if (*actor == NULL)
+        return -WARD_EUNKNOWN;
+    return (*actor)->is_draining ? -WARD_ESTOPPED : 0;
+}
+
+static int
+root_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
+         const ward_value *values, size_t count)
+{
+    ward_system *sys = system_of(ctx);
+    struct list list = {values + 1, count - 1};
+    struct ward__ask_waiter waiter = {0};
+    struct ward__ask_from from = {.waiter = &waiter, .is_blocking = true};
+    struct ward__actor *actor;
+    int result;
+
+    if (timeout_ms == WARD_INFINITE)
+        return -EINVAL;
+    if (sys->is_in_callback)
+        return -EDEADLK;
+    result = find_asked(sys, to, &actor);
+    if (result < 0)
+        return result;
+    from.asker = sys->root;
+    result = ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), pack_list, &list);
+    if (result == -EAGAIN)
+        want_room(actor);
+    if (result < 0)
+        return result;
+    ward__system_run_until(sys, is_answered, &waiter, -1);
+    if (!waiter.is_over) { /* the system has ended meanwhile */
+        ward__ask_waiter_leaves(sys, &waiter);
+        return -WARD_ESTOPPED;
+    }
+    if (waiter.status == 0)
+        *reply = waiter.reply;
+    return waiter.status;
+}
+
+static int
+root_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply, void *user,
+              const ward_value *values, size_t count)
+{
+    ward_system *sys = system_of(ctx);
+    struct list list = {values + 1, count - 1};
+    struct ward__ask_from from = {.asker = sys->root};
+    struct ward__actor *actor;
+    int result = find_asked(sys, to, &actor);
+
+    if (result < 0)
+        return result;
+    from.notice = ward__notice_reserve(on_reply, user);
+    if (from.notice == NULL)
+        return -ENOMEM;
+    result = ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), pack_list, &list);
+    if (result < 0)
+        ward__notice_drop(from.notice);
+    if (result == -EAGAIN)
+        want_room(actor);
+    ward__system_settle(sys);
+    return result;
+}
+
+static int
+root_reply(ward_ctx *ctx, ward_ref sender, const ward_value *values, size_t count)
+{
+    ward_system *sys = system_of(ctx);
+    struct list list = {values, count};
+    struct ward__sink *scratch = &sys->scratch;
+    ward_raw packed;
+
+    ward__sink_clear(scratch);
+    pack_list(scratch, &list);
+    if (scratch->error < 0)
+        return scratch->error;
+    if (scratch->size > sys->frame_bytes)
+        return -EMSGSIZE;
+    packed = (ward_raw){scratch->data, scratch->size};
+    if (ward__ask_answer(sys, sender, packed) < 0)
+        ward__post_dead(sys, WARD_LETTER_LATE_REPLY, sender, NULL, WARD_REPLY, packed);
+    ward__system_settle(sys);
+    return 0;
+}
+
+static ward_ref
+root_sender_in_hand(const ward_ctx *ctx, int *result)
+{
+    const ward_system *sys = system_of(ctx);
+
+    *result = sys->has_message_in_hand ? 0 : -EINVAL;
+    return sys->has_message_in_hand ? sys->sender_in_hand : (ward_ref){0, 0};
+}
+
+static int
+root_flush(ward_ctx *ctx)
+{
+    ward_system *sys = system_of(ctx);
+    struct ward__actor *actor;
+    uint32_t at = 0;
+
+    while ((actor = ward__slots_each(&sys->actors, &at)) != NULL)
+        if (actor->mailbox.sent < actor->mailbox.tail)
+            ward__actor_write(actor);
+    ward__system_settle(sys);
+    return 0;
+}
+
+/* ---- the tree ---- */
+
+static int
+root_spawn(ward_ctx *ctx, ward_ref *ref, const ward_spec *spec)
+{
+    ward_system *sys = system_of(ctx);
+    int result = ward__actor_spawn(sys->root, spec, ref);
+
+    ward__system_settle(sys);
+    return result;
+}
+
+static int
+root_end(ward_ctx *ctx, ward_ref ref, enum ward__end_how how)
+{
+    ward_system *sys = system_of(ctx);
+    struct ward__actor *actor = ward__actor_find(sys, ref);
+    int result;
+
+    if (actor == NULL)
+        return -WARD_EUNKNOWN;
+    if (actor == sys->root)
+        return how == WARD__HOW_STOP ? ward_system_stop(sys) : -EINVAL;
+    result = ward__actor_end(actor, (int)how);
+    ward__system_settle(sys);
+    return result;
+}
+
+static int
+root_watch(ward_ctx *ctx, ward_ref ref, bool on)
+{
+    ward_system *sys = system_of(ctx);
+    int result = ward__watch_set(sys->root, ref, on);
+
+    ward__system_settle(sys);
+    return result;
+}
+
+static int
+root_lookup(ward_ctx *ctx, const char *path, ward_ref *ref)
+{
+    struct ward__actor *actor = ward__actor_lookup(system_of(ctx), path);
+
+    if (actor == NULL)
+        return -ENOENT;
+    *ref = actor->ref;
+    return 0;
+}
+
+const struct ward__verbs ward__root_verbs = {
+    .check = root_check,
+    .tell = root_tell,
+    .ask = root_ask,
+    .ask_then = root_ask_then,
+    .reply = root_reply,
+    .sender_in_hand = root_sender_in_hand,
+    .flush = root_flush,
+    .spawn = root_spawn,
+    .end = root_end,
+    .watch = root_watch,
+    .lookup = root_lookup,
+};

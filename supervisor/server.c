@@ -1,0 +1,380 @@
+#include "supervisor/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <ward/error.h>
+
+#include "ipc/clock.h"
+#include "ipc/fds.h"
+#include "supervisor/control.h"
+#include "supervisor/incarnation.h"
+#include "supervisor/process.h"
+#include "supervisor/life.h"
+#include "supervisor/system.h"
+
+enum { ANSWER_MS = 5000, SERVE_MS = 2000, CLOSE_MS = 2000 };
+enum { RETRY_FIRST_MS = 10, RETRY_MOST_MS = 1000 };
+enum { LOSSES_MAX = 3, LOSSES_WITHIN_MS = 60000 };
+
+static void control_ready(struct ev_loop *ev, ev_io *watcher, int events);
+static void server_died(struct ev_loop *ev, ev_io *watcher, int events);
+static void zygote_died(struct ev_loop *ev, ev_io *watcher, int events);
+static void try_again(struct ward__timer *timer);
+
+static struct ward__link *
+link_of_retry(struct ward__timer *timer)
+{
+    return (struct ward__link *)(void *)((char *)timer - offsetof(struct ward__link, retry));
+}
+
+static struct ward__incarnation *
+incarnation_of_deadline(struct ward__timer *timer)
+{
+    return (struct ward__incarnation *)(void *)((char *)timer -
+                                                offsetof(struct ward__incarnation,
+                                                         answer_deadline));
+}
+
+/* ---- the connection ---- */
+
+static void
+watch_control(struct ward__link *link)
+{
+    int events = TAILQ_EMPTY(&link->queue) ? EV_READ : EV_READ | EV_WRITE;
+
+    ward__loop_watch(&link->sys->loop, &link->control_watcher, link->server.control,
+                     link->is_up ? events : 0, control_ready);
+}
+
+static int
+connect_server(struct ward__link *link)
+{
+    int result = ward__zygote_serve(&link->server, SERVE_MS);
+
+    if (result < 0)
+        return result;
+    link->is_up = true;
+    link->retry_ms = RETRY_FIRST_MS;
+    ward__loop_watch(&link->sys->loop, &link->death_watcher, link->server.pidfd, EV_READ,
+                     server_died);
+    watch_control(link);
+    return 0;
+}
+
+static void
+disconnect(struct ward__link *link)
+{
+    struct ward__loop *loop = &link->sys->loop;
+
+    link->is_up = false;
+    ward__loop_watch(loop, &link->control_watcher, -1, 0, control_ready);
+    ward__loop_watch(loop, &link->death_watcher, -1, 0, server_died);
+    ward__fd_close(&link->server.control);
+    ward__fd_close(&link->server.pidfd);
+}
+
+int
+ward__link_open(struct ward__link *link, struct ward_system *sys)
+{
+    int result;
+
+    *link = (struct ward__link){.sys = sys,
+                                .server = {.control = -1, .pidfd = -1},
+                                .retry_ms = RETRY_FIRST_MS};
+    TAILQ_INIT(&link->queue);
+    link->control_watcher.data = link;
+    link->death_watcher.data = link;
+    link->zygote_watcher.data = link;
+    result = ward__window_init(&link->losses, LOSSES_MAX, LOSSES_WITHIN_MS);
+    if (result == 0)
+        result = connect_server(link);
+    if (result == 0)
+        ward__loop_watch(&sys->loop, &link->zygote_watcher, ward__zygote_pidfd(), EV_READ,
+                         zygote_died);
+    return result;
+}
+
+void
+ward__link_close(struct ward__link *link)
+{
+    struct pollfd polled = {.events = POLLIN};
+
+    if (link->sys == NULL)
+        return;
+    ward__fd_close(&link->server.control); /* that is what ends it */
+    polled.fd = link->server.pidfd;
+    if (link->is_up && poll(&polled, 1, CLOSE_MS) == 0) {
+        ward__pidfd_kill(link->server.pidfd, SIGKILL); /* its workers go with it */
+        poll(&polled, 1, CLOSE_MS);
+    }
+    disconnect(link);
+    ward__loop_watch(&link->sys->loop, &link->zygote_watcher, -1, 0, zygote_died);
+    ward__timer_cancel(&link->sys->loop, &link->retry);
+    ward__slots_done(&link->incarnations);
+    ward__window_done(&link->losses);
+}
+
+/* ---- questions ---- */
+
+static void
+no_answer(struct ward__timer *timer)
+{
+    struct ward__link *link = &incarnation_of_deadline(timer)->actor->sys->link;
+
+    if (link->is_up)
+        ward__pidfd_kill(link->server.pidfd, SIGKILL); /* it is stuck: another one */
+}
+
+static int
+send_spawn(struct ward__link *link, struct ward__incarnation *inc)
+{
+    const struct ward__actor *actor = inc->actor;
+    struct ward__control request = {.kind = WARD__CONTROL_SPAWN, .id = inc->id};
+    int fds[2 + WARD__ACTOR_FDS] = {inc->worker_end, inc->page_fd};
+    int result;
+
+    memcpy(fds + 2, actor->fds, sizeof fds[0] * actor->fd_count);
+    strncpy(request.name, actor->id, sizeof request.name - 1);
+    result = ward__packet_send(link->server.control, &request, sizeof request, fds,
+                               2 + actor->fd_count);
+    if (result < 0)
+        return result;
+    ward__fd_close(&inc->worker_end);
+    ward__fd_close(&inc->page_fd);
+    return 0;
+}
+
+static int
+send_reap(struct ward__link *link, const struct ward__incarnation *inc)
+{
+    struct ward__control request = {
+        .kind = WARD__CONTROL_REAP, .id = inc->id, .pid = inc->pid};
+
+    return ward__packet_send(link->server.control, &request, sizeof request, NULL, 0);
+}
+
+static void
+ask_again_soon(struct ward__link *link)
+{
+    if (!link->retry.is_armed)
+        ward__timer_set(&link->sys->loop, &link->retry,
+                        ward__clock_ms() + link->retry_ms, try_again);
+}
+
+static bool
+is_unsent_spawn(const struct ward__incarnation *inc)
+{
+    return inc->is_spawning && inc->worker_end >= 0;
+}
+
+/* Sends what the socket takes. Descriptors in flight are limited for each user: then a pause
+ * helps, the socket itself may be writable. */
+static void
+send_queue(struct ward__link *link)
+{
+    struct ward__incarnation *inc;
+    int result = 0;
+
+    while (link->is_up && (inc = TAILQ_FIRST(&link->queue)) != NULL) {
+        result = is_unsent_spawn(inc) ? send_spawn(link, inc) : send_reap(link, inc);
+        if (result < 0)
+            break;
+        TAILQ_REMOVE(&link->queue, inc, queued);
+        inc->is_queued = false;
+        ward__timer_set(&link->sys->loop, &inc->answer_deadline,
+                        ward__clock_ms() + ANSWER_MS, no_answer);
+    }
+    if (result == -ETOOMANYREFS || result == -ENOBUFS || result == -ENOMEM ||
+        result == -EMFILE)
+        ask_again_soon(link);
+    if (result < 0 && result != -EAGAIN)
+        ward__loop_watch(&link->sys->loop, &link->control_watcher, link->server.control,
+                         EV_READ, control_ready);
+    else
+        watch_control(link);
+}
+
+static void
+ask(struct ward__link *link, struct ward__incarnation *inc)
+{
+    if (!inc->is_queued)
+        TAILQ_INSERT_TAIL(&link->queue, inc, queued);
+    inc->is_queued = true;
+    send_queue(link);
+}
+
+int
+ward__link_spawn(struct ward__link *link, struct ward__incarnation *inc)
+{
+    if (ward__slots_add(&link->incarnations, inc, &inc->id) < 0)
+        return -ENOMEM;
+    inc->is_spawning = true;
+    ask(link, inc);
+    return 0;
+}
+
+void
+ward__link_reap(struct ward__link *link, struct ward__incarnation *inc)
+{
+    if (inc->is_reaping || !link->is_up)
+        return;
+    inc->is_reaping = true;
+    ask(link, inc);
+}
+
+void
+ward__link_forget(struct ward__link *link, struct ward__incarnation *inc)
+{
+    if (inc->id != 0)
+        ward__slots_remove(&link->incarnations, inc->id);
+    if (inc->is_queued)
+        TAILQ_REMOVE(&link->queue, inc, queued);
+    inc->is_queued = false;
+    ward__timer_cancel(&link->sys->loop, &inc->answer_deadline);
+}
+
+/* ---- answers ---- */
+
+/* A process that nobody waits for any more ends; its pidfd is the only name for it. */
+static void
+disown(const struct ward__control *news, int *fd)
+{
+    if (news->kind == WARD__CONTROL_SPAWNED && *fd >= 0)
+        ward__pidfd_kill(*fd, SIGKILL);
+    ward__fd_close(fd);
+}
+
+static void
+take_answer(struct ward__link *link, const struct ward__control *news, int fd)
+{
+    struct ward__incarnation *inc = ward__slots_find(&link->incarnations, news->id);
+
+    if (inc == NULL) {
+        disown(news, &fd);
+        return;
+    }
+    ward__timer_cancel(&link->sys->loop, &inc->answer_deadline);
+    inc->is_spawning = false;
+    switch (news->kind) {
+    case WARD__CONTROL_SPAWNED:
+        ward__incarnation_spawned(inc, (pid_t)news->pid, fd);
+        return;
+    case WARD__CONTROL_FAILED:
+        ward__incarnation_spawn_failed(inc, news->error);
+        break;
+    case WARD__CONTROL_EXIT:
+        ward__incarnation_exited(inc, news);
+        break;
+    default:
+        break;
+    }
+    ward__fd_close(&fd);
+}
+
+static void
+control_ready(struct ev_loop *ev, ev_io *watcher, int events)
+{
+    struct ward__link *link = watcher->data;
+    struct ward_system *sys = link->sys;
+
+    (void)ev;
+    for (int i = 0; link->is_up && (events & EV_READ) && i < 64; i++) {
+        struct ward__control news;
+        int fds[WARD__FDS_MAX];
+        size_t fd_count = 0;
+        int result = ward__packet_receive(link->server.control, &news, sizeof news, fds,
+                                          &fd_count);
+        if (result <= 0)
+            break; /* nothing more; or it is gone, and its pidfd says so */
+        for (size_t extra = 1; extra < fd_count; extra++)
+            ward__fd_close(&fds[extra]);
+        take_answer(link, &news, fd_count > 0 ? fds[0] : -1);
+    }
+    send_queue(link);
+    ward__system_pump(sys);
+}
+
+/* ---- loss ---- */
+
+static void
+fail_system(struct ward__link *link, const char *text)
+{
+    const ward_failure failure = {.cause = WARD_CAUSE_FORKSERVER,
+                                  .phase = WARD_PHASE_IDLE,
+                                  .by = WARD_BY_OUTSIDER,
+                                  .path = "/",
+                                  .origin_path = "/",
+                                  .step = "",
+                                  .raised = "",
+                                  .text = text,
+                                  .breadcrumb = ""};
+
+    ward__system_fail(link->sys, &failure);
+}
+
+static void
+connect_again(struct ward__link *link)
+{
+    int result = connect_server(link);
+
+    if (result == -EPIPE) {
+        fail_system(link, "the zygote is gone");
+    } else if (result < 0) {
+        ask_again_soon(link);
+        if (link->retry_ms < RETRY_MOST_MS)
+            link->retry_ms *= 2;
+    }
+}
+
+static void
+try_again(struct ward__timer *timer)
+{
+    struct ward__link *link = link_of_retry(timer);
+
+    if (link->sys->has_stopped)
+        return;
+    if (!link->is_up)
+        connect_again(link);
+    send_queue(link);
+    ward__system_pump(link->sys);
+}
+
+static void
+server_died(struct ev_loop *ev, ev_io *watcher, int events)
+{
+    struct ward__link *link = watcher->data;
+    struct ward_system *sys = link->sys;
+    struct ward__incarnation *inc;
+    uint32_t at = 0;
+
+    (void)ev;
+    (void)events;
+    disconnect(link);
+    while ((inc = ward__slots_each(&link->incarnations, &at)) != NULL)
+        if (!is_unsent_spawn(inc))
+            ward__incarnation_lost(inc);
+    ward__notice_event(sys, &(ward_event){.kind = WARD_EVENT_FORKSERVER_LOST});
+    if (ward__window_grant(&link->losses, ward__clock_ms()))
+        connect_again(link);
+    else
+        fail_system(link, "the fork server was lost too often");
+    send_queue(link);
+    ward__system_pump(sys);
+}
+
+static void
+zygote_died(struct ev_loop *ev, ev_io *watcher, int events)
+{
+    struct ward__link *link = watcher->data;
+
+    (void)ev;
+    (void)events;
+    ward__loop_watch(&link->sys->loop, watcher, -1, 0, zygote_died);
+    ward__zygote_bury();
+    fail_system(link, "the zygote is gone");
+    ward__system_pump(link->sys);
+}

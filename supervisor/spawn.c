@@ -1,0 +1,156 @@
+#include "supervisor/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ipc/fault.h"
+#include "worker/entry.h"
+
+/* ---- the steps, in their order; each returns 0 or a negative code ---- */
+
+static int
+map_page(struct ward__spawn_record *record)
+{
+    struct stat status;
+    void *memory;
+
+    if (WARD__SYS(fstat(record->page_fd, &status)) < 0)
+        return -errno;
+    if (ward__fault_due())
+        return -errno;
+    memory = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                  record->page_fd, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    record->page = memory;
+    ward__fd_close(&record->page_fd);
+    return 0;
+}
+
+/* No disposition of the host's or of ours comes along; the mask opens in the last step. */
+static int
+reset_signals(struct ward__spawn_record *record)
+{
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+
+    (void)record;
+    sigemptyset(&standard.sa_mask);
+    for (int i = 1; i < NSIG; i++)
+        sigaction(i, &standard, NULL); /* SIGKILL, SIGSTOP and libc's own refuse */
+    return 0;
+}
+
+static int
+new_session(struct ward__spawn_record *record)
+{
+    (void)record;
+    return WARD__SYS(setsid()) < 0 ? -errno : 0;
+}
+
+/* The fork server has one thread, so "the thread that forked us ends" is its death. */
+static int
+die_with_parent(struct ward__spawn_record *record)
+{
+    if (WARD__SYS(prctl(PR_SET_PDEATHSIG, SIGKILL)) < 0)
+        return -errno;
+    if (getppid() != record->parent)
+        _exit(0);
+    return 0;
+}
+
+/* Away from the numbers that are promised to the actor. */
+static int
+lift(int *fd, int lowest)
+{
+    int lifted = WARD__SYS(fcntl(*fd, F_DUPFD_CLOEXEC, lowest));
+
+    if (lifted < 0)
+        return -errno;
+    ward__fd_close(fd);
+    *fd = lifted;
+    return 0;
+}
+
+/* The actor's descriptors get their numbers, the channel the one behind them; every other
+ * one is closed. */
+static int
+arrange_descriptors(struct ward__spawn_record *record)
+{
+    int first = 3;
+    int behind = first + (int)record->fd_count;
+    int spare = behind + 1 + WARD__FDS_MAX;
+    int result = lift(&record->channel, spare);
+
+    for (size_t i = 0; result == 0 && i < record->fd_count; i++)
+        result = lift(&record->fds[i], spare);
+    if (result < 0)
+        return result;
+    for (size_t i = 0; i < record->fd_count; i++)
+        if (WARD__SYS(dup2(record->fds[i], first + (int)i)) < 0)
+            return -errno;
+    if (WARD__SYS(dup3(record->channel, behind, O_CLOEXEC)) < 0)
+        return -errno;
+    record->channel = behind;
+    return WARD__SYS(close_range((unsigned)behind + 1, ~0U, 0)) < 0 ? -errno : 0;
+}
+
+static int
+set_name(struct ward__spawn_record *record)
+{
+    return WARD__SYS(prctl(PR_SET_NAME, record->name)) < 0 ? -errno : 0;
+}
+
+static int
+open_mask(struct ward__spawn_record *record)
+{
+    sigset_t none;
+
+    (void)record;
+    sigemptyset(&none);
+    return WARD__SYS(sigprocmask(SIG_SETMASK, &none, NULL)) < 0 ? -errno : 0;
+}
+
+struct step {
+    const char *name;
+    int (*run)(struct ward__spawn_record *record);
+};
+
+static const struct step steps[] = {
+    {"map the page", map_page},
+    {"reset signals", reset_signals},
+    {"new session", new_session},
+    {"die with the parent", die_with_parent},
+    {"arrange descriptors", arrange_descriptors},
+    {"set the name", set_name},
+    {"open the signal mask", open_mask},
+};
+
+enum { STEP_COUNT = sizeof steps / sizeof steps[0] };
+
+const char *
+ward__spawn_step_name(int step)
+{
+    return step >= 1 && step <= STEP_COUNT ? steps[step - 1].name : "";
+}
+
+void
+ward__spawn_become(struct ward__spawn_record *record)
+{
+    ward__role = WARD__ROLE_WORKER;
+    for (int i = 0; i < STEP_COUNT; i++) {
+        int result = steps[i].run(record);
+        if (result == 0)
+            continue;
+        if (record->page != NULL) {
+            atomic_store(&record->page->step_error, -result);
+            atomic_store(&record->page->step, i + 1);
+        }
+        _exit(127);
+    }
+    ward__worker_main(record->channel, record->page);
+}

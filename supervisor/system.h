@@ -1,0 +1,87 @@
+/*
+ * System: one tree and what it stands on. This header has the shared structs of the shell
+ * around the engine; what each file does is said in its own header.
+ *
+ *   verbs of the host (root.c)      frames of workers (frames.c)
+ *            \                        /
+ *        actors (actor.c)  <--  engine (engine.c), pumped here
+ *         |       |      \
+ *   post.c ask.c watch.c  incarnation.c -- channel.c, mailbox.c
+ *   (messages)             |
+ *                      server.c (fork server)      notice.c (callbacks to the host)
+ *
+ * Used by: all of these. Uses: them.
+ */
+#ifndef WARD_SUPERVISOR_SYSTEM_H
+#define WARD_SUPERVISOR_SYSTEM_H
+
+#include <bsd/sys/queue.h>
+
+#include <ward/system.h>
+
+#include "ipc/context.h"
+#include "ipc/message.h"
+#include "ipc/pack.h"
+#include "ipc/refset.h"
+#include "ipc/slots.h"
+#include "supervisor/actor.h"
+#include "supervisor/engine.h"
+#include "supervisor/loop.h"
+#include "supervisor/notice.h"
+#include "supervisor/server.h"
+
+struct ward_system {
+    ward_ctx ctx; /* comes first: the root actor's */
+    ward_system_options options;
+    size_t frame_bytes;
+    unsigned generation;
+    struct ward__loop loop;
+    struct ward__link link; /* to the fork server */
+
+    struct ward__engine engine;
+    bool is_pumping;
+    struct ward__paths paths; /* of all living actors */
+    struct ward__slots actors; /* struct ward__actor, owned */
+    struct ward__actor *root;  /* owned: the host as an actor, without a process */
+    struct ward__slots asks;   /* struct ward__ask, owned */
+    struct ward__timer stop_deadline;
+    struct ward__timer wakeup; /* notices are due: the descriptor is to say so */
+    ward_ref last_ignored;     /* the last actor that started with WARD_START_IGNORE */
+
+    struct ward__refset watched; /* by the host */
+    struct ward__notices notices;
+    ward_ref sender_in_hand; /* of the message that on_message is handling */
+    bool has_message_in_hand;
+    bool is_in_callback;
+    bool is_in_decider;
+    bool is_free_due; /* ward_system_free inside a callback */
+
+    bool is_stopping;
+    bool is_forced; /* the stop deadline has passed: no more hooks */
+    bool is_broken; /* everything is to end at once */
+    bool has_stopped;
+    bool has_failed;
+    ward_failure *failure; /* owned: what escalated past the root */
+
+    struct ward__sink scratch; /* one frame being packed */
+    struct ward_arena arena;   /* of the frame being read */
+};
+
+/* May a call of the host's proceed? 0; -ECHILD; -EBUSY in a decider. */
+int ward__system_check(const struct ward_system *sys);
+
+/* Does what the engine wants done. Ends every entry point that may have moved it. */
+void ward__system_pump(struct ward_system *sys);
+
+/* The end of an entry point of the host's: pumps, and shows the kernel what changed. */
+void ward__system_settle(struct ward_system *sys);
+
+/* Everything ends at once, for this reason (copied). */
+void ward__system_fail(struct ward_system *sys, const ward_failure *failure);
+
+/* Runs the loop until `is_over` says so: 0; or until the deadline (negative: none):
+ * -ETIMEDOUT. No callback of the host's runs. */
+int ward__system_run_until(struct ward_system *sys, bool (*is_over)(void *user), void *user,
+                           int64_t deadline);
+
+#endif

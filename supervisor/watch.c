@@ -1,0 +1,127 @@
+#include "supervisor/watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "ipc/fault.h"
+#include "supervisor/post.h"
+#include "supervisor/system.h"
+
+struct ending {
+    ward_ref actor;
+    const char *path;
+    ward_end end;
+    const char *reason;
+    const ward_failure *failure; /* or NULL */
+};
+
+static void
+pack_ending(struct ward__sink *sink, const void *what)
+{
+    const struct ending *ending = what;
+    char line[256] = "";
+
+    if (ending->failure != NULL)
+        ward_failure_format(ending->failure, line, sizeof line);
+    ward__pack_array(sink, 6);
+    ward__pack_ref(sink, ending->actor);
+    ward__pack_string(sink, ending->path);
+    ward__pack_int(sink, ending->end);
+    ward__pack_string(sink, ending->reason);
+    ward__pack_int(sink, ending->failure != NULL ? (int64_t)ending->failure->cause : -1);
+    ward__pack_string(sink, line);
+}
+
+/* Without memory the watcher is not told; the host is told that something was lost. */
+static void
+tell(struct ward__actor *watcher, const struct ending *ending)
+{
+    if (ward__post(watcher, WARD_TERMINATED, (ward_ref){0, 0}, pack_ending, ending, true) < 0)
+        watcher->sys->notices.lost++;
+}
+
+static bool
+is_same(const struct ward__watcher *entry, const struct ward__actor *watcher)
+{
+    return ward_ref_equal(entry->ref, watcher->ref) &&
+           entry->incarnation == watcher->incarnation;
+}
+
+static void
+forget(struct ward__actor *target, const struct ward__actor *watcher)
+{
+    for (size_t i = 0; i < target->watcher_count; i++) {
+        if (!is_same(&target->watchers[i], watcher))
+            continue;
+        target->watchers[i] = target->watchers[--target->watcher_count];
+        return;
+    }
+}
+
+static int
+remember(struct ward__actor *target, const struct ward__actor *watcher)
+{
+    for (size_t i = 0; i < target->watcher_count; i++)
+        if (is_same(&target->watchers[i], watcher))
+            return 0;
+    if (target->watcher_count == target->watcher_capacity) {
+        size_t capacity = target->watcher_capacity != 0 ? 2 * target->watcher_capacity : 4;
+        struct ward__watcher *watchers =
+            WARD__NEW(realloc(target->watchers, capacity * sizeof *watchers));
+        if (watchers == NULL)
+            return -ENOMEM;
+        target->watchers = watchers;
+        target->watcher_capacity = capacity;
+    }
+    target->watchers[target->watcher_count++] =
+        (struct ward__watcher){watcher->ref, watcher->incarnation};
+    return 0;
+}
+
+int
+ward__watch_set(struct ward__actor *watcher, ward_ref ref, bool on)
+{
+    struct ward_system *sys = watcher->sys;
+    struct ward__actor *target = ward__actor_find(sys, ref);
+    bool is_root = watcher->parent == NULL;
+
+    if (is_root && !on)
+        ward__refset_remove(&sys->watched, ref);
+    if (is_root && on && ward__refset_add(&sys->watched, ref) < 0)
+        return -ENOMEM;
+    if (!on) {
+        if (target != NULL)
+            forget(target, watcher);
+        return 0;
+    }
+    if (target != NULL)
+        return remember(target, watcher);
+    tell(watcher, &(struct ending){ref, "", WARD_END_STOPPED, "unknown", NULL});
+    return 0;
+}
+
+void
+ward__watch_tell(struct ward__actor *actor, ward_end end, const char *reason)
+{
+    const struct ending ending = {actor->ref, actor->path, end, reason, actor->failure};
+
+    for (size_t i = 0; i < actor->watcher_count; i++) {
+        const struct ward__watcher *entry = &actor->watchers[i];
+        struct ward__actor *watcher = ward__actor_find(actor->sys, entry->ref);
+        if (watcher != NULL && watcher->incarnation == entry->incarnation)
+            tell(watcher, &ending);
+    }
+    free(actor->watchers);
+    actor->watchers = NULL;
+    actor->watcher_count = actor->watcher_capacity = 0;
+}
+
+bool
+ward__watch_admits(struct ward_system *sys, const ward_message *message)
+{
+    ward_ref ended;
+
+    if (message->type != WARD_TERMINATED)
+        return true;
+    return ward_get(message, &ended) == 0 && ward__refset_remove(&sys->watched, ended);
+}

@@ -1,0 +1,173 @@
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <ward/error.h>
+
+#include "ipc/clock.h"
+#include "worker/worker.h"
+
+enum { READ_SIZE = 64 * 1024 };
+
+void
+ward__lane_heard(struct ward__worker *w)
+{
+    atomic_store_explicit(&w->page->heard, ++w->heard, memory_order_release);
+}
+
+/* The host wants to know of progress: see page.h. It sets `want` and then looks at the commit
+ * word; we store the commit word and then look at `want`. */
+static void
+ring_if_wanted(struct ward__worker *w)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&w->page->want, memory_order_relaxed) == 0)
+        return;
+    if (atomic_exchange(&w->page->want, 0) != 0)
+        ward__outbox_ring(&w->outbox);
+}
+
+/* 1: readable; 0: the deadline has passed. */
+static int
+wait_readable(struct ward__worker *w, int64_t deadline_ms)
+{
+    struct pollfd poller = {.fd = w->channel, .events = POLLIN};
+    int64_t left = -1;
+    int ready;
+
+    if (deadline_ms < 0)
+        return 1; /* the blocking read waits */
+    do {
+        left = deadline_ms - ward__clock_ms();
+        ready = poll(&poller, 1, left > 0 ? (int)left : 0);
+    } while (ready < 0 && errno == EINTR);
+    return ready != 0;
+}
+
+/* More bytes from the socket: 1, or 0 at the deadline. */
+static int
+receive_more(struct ward__worker *w, int64_t deadline_ms)
+{
+    uint8_t *to;
+    size_t size;
+    ssize_t got;
+
+    if (ward__framebuf_room(&w->inbox.in, READ_SIZE, &to, &size) < 0)
+        _exit(ENOMEM);
+    if (wait_readable(w, deadline_ms) == 0)
+        return 0;
+    do
+        got = recv(w->channel, to, size, 0);
+    while (got < 0 && errno == EINTR);
+    if (got <= 0)
+        ward__worker_exit(w); /* the host is gone, or has no use for us */
+    ward__framebuf_filled(&w->inbox.in, (size_t)got);
+    return 1;
+}
+
+/* One frame as bytes. */
+static int
+next_bytes(struct ward__worker *w, ward_bytes *bytes, int64_t deadline_ms)
+{
+    int more;
+
+    while ((more = ward__framebuf_next(&w->inbox.in, bytes)) == 0)
+        if (receive_more(w, deadline_ms) == 0)
+            return 0;
+    if (more < 0)
+        _exit(EPROTO);
+    return 1;
+}
+
+int
+ward__inbox_next(struct ward__worker *w, struct ward__frame *frame, int64_t deadline_ms)
+{
+    ward_bytes bytes;
+
+    if (ward__framebuf_next(&w->inbox.in, &bytes) != 1) {
+        ward__outbox_flush(&w->outbox);
+        ring_if_wanted(w);
+        if (next_bytes(w, &bytes, deadline_ms) == 0)
+            return 0;
+    } else if (atomic_load_explicit(&w->page->want, memory_order_relaxed) != 0) {
+        ring_if_wanted(w);
+    }
+    if (ward__wire_read(bytes, false, frame, &w->arena) < 0)
+        _exit(EPROTO);
+    return 1;
+}
+
+/* Keeps the memory that the handler's message lies in: what comes goes elsewhere. */
+static void
+pin(struct ward__worker *w)
+{
+    struct ward__inbox *box = &w->inbox;
+
+    if (box->is_pinned)
+        return;
+    box->pinned = box->in;
+    box->is_pinned = true;
+    ward__framebuf_init(&box->in, box->pinned.maximum);
+    if (ward__framebuf_feed(&box->in, box->pinned.data + box->pinned.head,
+                            ward__framebuf_held(&box->pinned)) < 0)
+        _exit(ENOMEM);
+}
+
+static void
+put_off(struct ward__worker *w, ward_bytes bytes)
+{
+    uint8_t prefix[WARD__FRAME_PREFIX];
+
+    ward__frame_store_length(prefix, (uint32_t)bytes.size);
+    if (ward__framebuf_feed(&w->inbox.later, prefix, sizeof prefix) < 0 ||
+        ward__framebuf_feed(&w->inbox.later, bytes.data, bytes.size) < 0)
+        _exit(ENOMEM);
+}
+
+int
+ward__inbox_await(struct ward__worker *w, uint64_t request, struct ward__answer *answer)
+{
+    struct ward__frame frame;
+    ward_bytes bytes;
+
+    pin(w);
+    ward__outbox_flush(&w->outbox);
+    while (!w->is_halting) {
+        next_bytes(w, &bytes, -1);
+        if (ward__wire_read(bytes, false, &frame, &w->arena) < 0)
+            _exit(EPROTO);
+        if (frame.kind == WARD__HALT) {
+            w->is_halting = true;
+            ward__lane_heard(w);
+        } else if (frame.kind == WARD__ANSWER && frame.as.answer.request == request) {
+            *answer = frame.as.answer;
+            ward__lane_heard(w);
+            return 0;
+        } else {
+            put_off(w, bytes);
+        }
+    }
+    return -ECANCELED;
+}
+
+void
+ward__inbox_resume(struct ward__worker *w)
+{
+    struct ward__inbox *box = &w->inbox;
+    struct ward__framebuf rest = box->in;
+
+    if (!box->is_pinned)
+        return;
+    ward__framebuf_done(&box->pinned);
+    box->is_pinned = false;
+    if (ward__framebuf_held(&box->later) == 0)
+        return;
+    if (ward__framebuf_feed(&box->later, rest.data + rest.head,
+                            ward__framebuf_held(&rest)) < 0)
+        _exit(ENOMEM);
+    box->in = box->later;
+    ward__framebuf_init(&box->later, rest.maximum);
+    ward__framebuf_done(&rest);
+}

@@ -1,0 +1,166 @@
+#include "worker/outbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* So much may wait between two messages before it is written. */
+enum { OUTBOX_TRICKLE = 32 * 1024 };
+/* From this size on the memory of an outbox that was emptied is given back. */
+enum { OUTBOX_KEEP = 256 * 1024 };
+
+void
+ward__outbox_init(struct ward__outbox *box, struct ward__page *page, int channel,
+                  size_t frame_bytes, uint64_t done)
+{
+    *box = (struct ward__outbox){.page = page,
+                                 .channel = channel,
+                                 .capacity = page->outbox_size,
+                                 .frame_bytes = frame_bytes,
+                                 .done = done};
+}
+
+static void
+store_commit(struct ward__outbox *box)
+{
+    uint64_t tail = box->base + box->committed;
+
+    atomic_store_explicit(&box->page->commit,
+                          ward__commit_pack((uint32_t)tail, (uint32_t)box->done),
+                          memory_order_release);
+}
+
+void
+ward__outbox_commit(struct ward__outbox *box, uint64_t done)
+{
+    box->committed = box->size;
+    box->done = done;
+    store_commit(box);
+}
+
+void
+ward__outbox_publish(struct ward__outbox *box)
+{
+    if (box->committed == box->size)
+        return;
+    atomic_store_explicit(&box->page->early, (uint32_t)(box->done + 1),
+                          memory_order_release);
+    box->committed = box->size;
+    store_commit(box);
+}
+
+void
+ward__outbox_rollback(struct ward__outbox *box)
+{
+    box->size = box->committed;
+}
+
+/* All is written: the next byte goes to the front. `base` is stored first. */
+static void
+rewind_box(struct ward__outbox *box)
+{
+    size_t used = box->size;
+
+    box->base += used;
+    atomic_store_explicit(&box->page->base, box->base, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
+    box->written = box->committed = box->size = 0;
+    if (used > OUTBOX_KEEP)
+        madvise(ward__page_outbox(box->page), box->capacity, MADV_REMOVE);
+}
+
+void
+ward__outbox_flush(struct ward__outbox *box)
+{
+    const uint8_t *data = ward__page_outbox(box->page);
+
+    while (box->written < box->committed) {
+        ssize_t sent = send(box->channel, data + box->written,
+                            box->committed - box->written, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            _exit(0); /* the host is gone; nobody is left to be told */
+        box->written += (size_t)sent;
+    }
+    if (box->written == box->size && box->size > 0)
+        rewind_box(box);
+}
+
+void
+ward__outbox_trickle(struct ward__outbox *box)
+{
+    if (box->committed - box->written >= OUTBOX_TRICKLE)
+        ward__outbox_flush(box);
+}
+
+/* How long the frame is, or what is wrong with it. */
+static int
+measure(struct ward__outbox *box, void (*pack)(struct ward__sink *sink, const void *what),
+        const void *what)
+{
+    struct ward__sink sink;
+
+    ward__sink_counting(&sink);
+    pack(&sink, what);
+    if (sink.error < 0)
+        return sink.error;
+    return sink.size <= box->frame_bytes ? 0 : -EMSGSIZE;
+}
+
+static int
+append(struct ward__outbox *box, void (*pack)(struct ward__sink *sink, const void *what),
+       const void *what)
+{
+    struct ward__sink sink;
+    size_t begun;
+    int result;
+
+    ward__sink_fixed(&sink, ward__page_outbox(box->page) + box->size,
+                     box->capacity - box->size);
+    begun = ward__wire_begin(&sink);
+    pack(&sink, what);
+    result = ward__wire_end(&sink, begun, box->frame_bytes);
+    if (result == 0)
+        box->size += sink.size;
+    return result;
+}
+
+int
+ward__outbox_put(struct ward__outbox *box,
+                 void (*pack)(struct ward__sink *sink, const void *what), const void *what)
+{
+    int result = append(box, pack, what);
+
+    if (result != -EMSGSIZE || box->size == 0)
+        return result;
+    result = measure(box, pack, what);
+    if (result < 0)
+        return result;
+    ward__outbox_publish(box);
+    ward__outbox_flush(box);
+    return append(box, pack, what);
+}
+
+static void
+pack_bell(struct ward__sink *sink, const void *what)
+{
+    (void)sink;
+    (void)what;
+}
+
+void
+ward__outbox_ring(struct ward__outbox *box)
+{
+    int result;
+
+    assert(box->size == box->committed);
+    result = ward__outbox_put(box, pack_bell, NULL);
+    assert(result == 0);
+    (void)result;
+    box->committed = box->size;
+    store_commit(box);
+    ward__outbox_flush(box);
+}

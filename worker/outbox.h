@@ -1,0 +1,64 @@
+/*
+ * Outbox: what a worker sends, kept in the shared page until it is committed and written.
+ *
+ *        base            written        committed          size
+ *   ------|----------------|----------------|----------------|
+ *         in the socket      committed        of the handler
+ *         or read            only here        that runs
+ *
+ * A handler appends behind `committed`. When it has returned, one release store of the
+ * commit word makes its message and all that it sent happen. Only committed bytes are
+ * written to the socket, by blocking writes: the host always reads. When all is written the
+ * outbox is empty again, and `base` in the page says at which position of the stream it
+ * begins; it is stored before new bytes overwrite old ones. A supervisor that finds the
+ * process dead takes from here what the socket did not get.
+ *
+ * Used by: loop.c, verbs.c. Uses: page.h, wire.h.
+ */
+#ifndef WARD_WORKER_OUTBOX_H
+#define WARD_WORKER_OUTBOX_H
+
+#include "ipc/page.h"
+#include "ipc/wire.h"
+
+struct ward__outbox {
+    struct ward__page *page; /* borrowed */
+    int channel;             /* borrowed */
+    uint64_t base;           /* position in the stream of the first byte */
+    size_t written, committed, size; /* offsets from there */
+    size_t capacity;
+    size_t frame_bytes; /* the largest frame */
+    uint64_t done;      /* number of the last message that is done */
+};
+
+void ward__outbox_init(struct ward__outbox *box, struct ward__page *page, int channel,
+                       size_t frame_bytes, uint64_t done);
+
+/*
+ * Appends one frame, packed by `pack` from `what`; it may run twice. Where the outbox is
+ * full, what is there is published early and written first. 0; -EMSGSIZE: the frame is
+ * too large; -EINVAL and what else packing finds wrong.
+ */
+int ward__outbox_put(struct ward__outbox *box,
+                     void (*pack)(struct ward__sink *sink, const void *what),
+                     const void *what);
+
+/* The message of that number is done, with all that was appended: the one store. */
+void ward__outbox_commit(struct ward__outbox *box, uint64_t done);
+
+/* Publishes what was appended while its message is not done. */
+void ward__outbox_publish(struct ward__outbox *box);
+
+/* Forgets what was appended since the last commit or publication. */
+void ward__outbox_rollback(struct ward__outbox *box);
+
+/* Writes all committed bytes to the socket; the process ends if nobody reads there. */
+void ward__outbox_flush(struct ward__outbox *box);
+
+/* Flushes if much is waiting. */
+void ward__outbox_trickle(struct ward__outbox *box);
+
+/* Rings the doorbell: an empty frame. Nothing may be uncommitted. */
+void ward__outbox_ring(struct ward__outbox *box);
+
+#endif

@@ -1,0 +1,472 @@
+/* The verbs as a worker does them: frames appended to the outbox. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ward/error.h>
+
+#include "ipc/fault.h"
+#include "ipc/registry.h"
+#include "worker/worker.h"
+
+static struct ward__worker *
+worker_of(const ward_ctx *ctx)
+{
+    return (struct ward__worker *)(size_t)ctx;
+}
+
+static int
+worker_check(const ward_ctx *ctx)
+{
+    return worker_of(ctx)->generation == ward__fork_generation ? 0 : -ECHILD;
+}
+
+/* For the functions that only a worker has: is ctx a worker's, and here? */
+static int
+check_worker(const ward_ctx *ctx)
+{
+    if (ctx == NULL)
+        return -EINVAL;
+    return ctx->verbs == &ward__worker_verbs ? worker_check(ctx) : -ECHILD;
+}
+
+/* In a post_stop in a fresh process there is nobody who could be asked anything. */
+static int
+check_not_cleanup(const struct ward__worker *w)
+{
+    return w->is_cleanup ? -EPERM : 0;
+}
+
+/* ---- sending ---- */
+
+struct outgoing {
+    ward_ref to;
+    int64_t type;
+    const ward_value *values;
+    size_t count;
+    struct ward__ask_frame ask;
+};
+
+static void
+pack_tell(struct ward__sink *sink, const void *what)
+{
+    const struct outgoing *o = what;
+
+    ward__wire_tell(sink, o->to, o->type);
+    ward__pack_values(sink, o->values, o->count);
+}
+
+static int
+worker_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
+{
+    struct outgoing o = {.to = to,
+                         .type = ward__type_of(values),
+                         .values = values + 1,
+                         .count = count - 1};
+
+    return ward__outbox_put(&worker_of(ctx)->outbox, pack_tell, &o);
+}
+
+static void
+pack_ask(struct ward__sink *sink, const void *what)
+{
+    const struct outgoing *o = what;
+
+    ward__wire_ask(sink, &o->ask);
+    ward__pack_values(sink, o->values, o->count);
+}
+
+static int
+send_ask(struct ward__worker *w, ward_ref to, uint64_t request, int timeout_ms,
+         bool is_blocking, const ward_value *values, size_t count)
+{
+    struct outgoing o = {.values = values + 1, .count = count - 1};
+
+    o.ask = (struct ward__ask_frame){.to = to,
+                               .request = request,
+                               .timeout_ms = timeout_ms,
+                               .is_blocking = is_blocking,
+                               .type = ward__type_of(values)};
+    return ward__outbox_put(&w->outbox, pack_ask, &o);
+}
+
+/* A place for a request and its number. */
+static int
+open_request(struct ward__worker *w, ward_on_reply on_reply, void *user, uint64_t *handle)
+{
+    struct ward__request *request = WARD__NEW(malloc(sizeof *request));
+
+    if (request == NULL)
+        return -ENOMEM;
+    *request = (struct ward__request){.on_reply = on_reply, .user = user};
+    if (ward__slots_add(&w->requests, request, &request->handle) < 0) {
+        free(request);
+        return -ENOMEM;
+    }
+    *handle = request->handle;
+    return 0;
+}
+
+static void
+close_request(struct ward__worker *w, uint64_t handle)
+{
+    struct ward__request *request = ward__slots_find(&w->requests, handle);
+
+    ward__slots_remove(&w->requests, handle);
+    free(request);
+}
+
+static int
+worker_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply,
+                void *user, const ward_value *values, size_t count)
+{
+    struct ward__worker *w = worker_of(ctx);
+    uint64_t handle;
+    int result = check_not_cleanup(w);
+
+    if (result == 0)
+        result = open_request(w, on_reply, user, &handle);
+    if (result < 0)
+        return result;
+    result = send_ask(w, to, handle, timeout_ms, false, values, count);
+    if (result < 0)
+        close_request(w, handle);
+    return result;
+}
+
+/* Publishes what was sent so far and waits for the answer to the last of it. */
+static int
+await(struct ward__worker *w, uint64_t handle, struct ward__answer *answer)
+{
+    int result;
+
+    ward__outbox_publish(&w->outbox);
+    result = ward__inbox_await(w, handle, answer);
+    close_request(w, handle);
+    return result < 0 ? result : (int)answer->status;
+}
+
+static int
+worker_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
+           const ward_value *values, size_t count)
+{
+    struct ward__worker *w = worker_of(ctx);
+    struct ward__answer answer;
+    ward_message *copy;
+    uint64_t handle;
+    int result = check_not_cleanup(w);
+
+    if (result == 0 && ward_ref_equal(to, ctx->self))
+        result = -EDEADLK;
+    if (result == 0 && w->is_halting)
+        result = -ECANCELED;
+    if (result == 0)
+        result = open_request(w, NULL, NULL, &handle);
+    if (result < 0)
+        return result;
+    result = send_ask(w, to, handle, timeout_ms, true, values, count);
+    if (result < 0) {
+        close_request(w, handle);
+        return result;
+    }
+    result = await(w, handle, &answer);
+    if (result < 0)
+        return result;
+    copy = ward__message_copy(WARD_REPLY, answer.values);
+    if (copy == NULL)
+        return -ENOMEM;
+    *reply = copy;
+    return 0;
+}
+
+static void
+pack_reply(struct ward__sink *sink, const void *what)
+{
+    const struct outgoing *o = what;
+
+    ward__wire_reply(sink, o->to);
+    ward__pack_values(sink, o->values, o->count);
+}
+
+static int
+worker_reply(ward_ctx *ctx, ward_ref sender, const ward_value *values, size_t count)
+{
+    struct outgoing o = {.to = sender, .values = values, .count = count};
+
+    return ward__outbox_put(&worker_of(ctx)->outbox, pack_reply, &o);
+}
+
+static ward_ref
+worker_sender_in_hand(const ward_ctx *ctx, int *result)
+{
+    const ward_message *hand = worker_of(ctx)->hand;
+
+    *result = hand != NULL ? 0 : -EINVAL;
+    return hand != NULL ? hand->sender : (ward_ref){0, 0};
+}
+
+static int
+worker_flush(ward_ctx *ctx)
+{
+    struct ward__worker *w = worker_of(ctx);
+
+    ward__outbox_publish(&w->outbox);
+    ward__outbox_flush(&w->outbox);
+    return 0;
+}
+
+/* ---- the tree ---- */
+
+static void
+pack_spawn(struct ward__sink *sink, const void *what)
+{
+    ward__wire_spawn(sink, what);
+}
+
+static int
+describe(const ward_spec *spec, struct ward__spawn *spawn)
+{
+    int behavior = ward__registry_index(WARD_REGISTERED_BEHAVIOR, spec->behavior);
+    int strategy = -1;
+
+    if (spec->strategy != NULL)
+        strategy = ward__registry_index(WARD_REGISTERED_STRATEGY, spec->strategy);
+    if (behavior < 0 || (spec->strategy != NULL && strategy < 0))
+        return -ENOENT;
+    if (spec->fd_count > 0)
+        return -EINVAL; /* descriptors are the host's to give */
+    *spawn = (struct ward__spawn){.id = spec->id,
+                                  .behavior = behavior,
+                                  .strategy = strategy,
+                                  .restart = spec->restart,
+                                  .start_ms = spec->start_ms,
+                                  .shutdown_ms = spec->shutdown_ms,
+                                  .message_ms = spec->message_ms,
+                                  .redeliver = spec->redeliver,
+                                  .mailbox_bytes = spec->mailbox.bytes,
+                                  .mailbox_messages = spec->mailbox.messages,
+                                  .args = spec->args};
+    return 0;
+}
+
+static int
+worker_spawn(ward_ctx *ctx, ward_ref *ref, const ward_spec *spec)
+{
+    struct ward__worker *w = worker_of(ctx);
+    struct ward__answer answer;
+    struct ward__spawn spawn;
+    int result = check_not_cleanup(w);
+
+    if (result == 0 && w->is_halting)
+        result = -ESHUTDOWN;
+    if (result == 0)
+        result = describe(spec, &spawn);
+    if (result == 0)
+        result = open_request(w, NULL, NULL, &spawn.request);
+    if (result < 0)
+        return result;
+    result = ward__outbox_put(&w->outbox, pack_spawn, &spawn);
+    if (result < 0) {
+        close_request(w, spawn.request);
+        return result;
+    }
+    result = await(w, spawn.request, &answer);
+    if (result == -ECANCELED)
+        return -ESHUTDOWN;
+    if (result == 0)
+        *ref = answer.ref;
+    return result;
+}
+
+static void
+pack_end(struct ward__sink *sink, const void *what)
+{
+    ward__wire_actor_end(sink, what);
+}
+
+static int
+worker_end(ward_ctx *ctx, ward_ref ref, enum ward__end_how how)
+{
+    struct ward__end end = {how, ref};
+    int result = check_not_cleanup(worker_of(ctx));
+
+    return result < 0 ? result : ward__outbox_put(&worker_of(ctx)->outbox, pack_end, &end);
+}
+
+static void
+pack_watch(struct ward__sink *sink, const void *what)
+{
+    ward__wire_watch(sink, what);
+}
+
+static int
+worker_watch(ward_ctx *ctx, ward_ref ref, bool on)
+{
+    struct ward__worker *w = worker_of(ctx);
+    struct ward__watch watch = {on, ref};
+    int result = check_not_cleanup(w);
+
+    if (result == 0 && on)
+        result = ward__refset_add(&w->watched, ref);
+    if (result == 0 && !on)
+        ward__refset_remove(&w->watched, ref);
+    return result < 0 ? result : ward__outbox_put(&w->outbox, pack_watch, &watch);
+}
+
+static void
+pack_lookup(struct ward__sink *sink, const void *what)
+{
+    ward__wire_lookup(sink, what);
+}
+
+static int
+worker_lookup(ward_ctx *ctx, const char *path, ward_ref *ref)
+{
+    struct ward__worker *w = worker_of(ctx);
+    struct ward__lookup lookup = {.path = path};
+    struct ward__answer answer;
+    int result = check_not_cleanup(w);
+
+    if (result == 0 && strlen(path) > WARD_MAX_PATH)
+        result = -ENOENT;
+    if (result == 0)
+        result = open_request(w, NULL, NULL, &lookup.request);
+    if (result < 0)
+        return result;
+    result = ward__outbox_put(&w->outbox, pack_lookup, &lookup);
+    if (result < 0) {
+        close_request(w, lookup.request);
+        return result;
+    }
+    result = await(w, lookup.request, &answer);
+    if (result == 0)
+        *ref = answer.ref;
+    return result;
+}
+
+const struct ward__verbs ward__worker_verbs = {
+    .check = worker_check,
+    .tell = worker_tell,
+    .ask = worker_ask,
+    .ask_then = worker_ask_then,
+    .reply = worker_reply,
+    .sender_in_hand = worker_sender_in_hand,
+    .flush = worker_flush,
+    .spawn = worker_spawn,
+    .end = worker_end,
+    .watch = worker_watch,
+    .lookup = worker_lookup,
+};
+
+/* ---- what only a worker has ---- */
+
+void *
+ward_state(ward_ctx *ctx)
+{
+    struct ward__worker *w;
+
+    if (check_worker(ctx) < 0)
+        return NULL;
+    w = worker_of(ctx);
+    return w->behavior->state_size > 0 ? w->state : NULL;
+}
+
+ward_bytes
+ward_args(const ward_ctx *ctx)
+{
+    return check_worker(ctx) == 0 ? worker_of(ctx)->args : (ward_bytes){NULL, 0};
+}
+
+const ward_failure *
+ward_last_failure(const ward_ctx *ctx)
+{
+    return check_worker(ctx) == 0 ? worker_of(ctx)->failure : NULL;
+}
+
+const char *
+ward_stop_reason(const ward_ctx *ctx)
+{
+    return check_worker(ctx) == 0 ? worker_of(ctx)->stop_reason : "";
+}
+
+int
+ward_stop_self(ward_ctx *ctx, const char *reason)
+{
+    int result = check_worker(ctx);
+    size_t length = reason != NULL ? strlen(reason) : 0;
+
+    if (result < 0)
+        return result;
+    if (length < 1 || length > WARD_MAX_ID)
+        return -EINVAL;
+    memcpy(worker_of(ctx)->own_reason, reason, length + 1);
+    return 0;
+}
+
+int
+ward_raise(ward_ctx *ctx, const char *raised, const char *format, ...)
+{
+    int result = check_worker(ctx);
+    struct ward__raise *raise;
+    va_list arguments;
+
+    if (result < 0)
+        return result;
+    raise = &worker_of(ctx)->raise;
+    if (raise->is_set)
+        return -WARD_ERAISED; /* the first one counts */
+    *raise = (struct ward__raise){.is_set = true, .cause = WARD_CAUSE_RAISE};
+    snprintf(raise->raised, sizeof raise->raised, "%s", raised != NULL ? raised : "");
+    va_start(arguments, format);
+    vsnprintf(raise->text, sizeof raise->text, format, arguments);
+    va_end(arguments);
+    return -WARD_ERAISED;
+}
+
+ward_next
+ward_become(ward_ctx *ctx, ward_receive receive)
+{
+    int result = check_worker(ctx);
+
+    if (result < 0 || receive == NULL)
+        return result < 0 ? result : -EINVAL;
+    worker_of(ctx)->receive = receive;
+    return WARD_SAME;
+}
+
+static void
+pack_log(struct ward__sink *sink, const void *what)
+{
+    ward__wire_log(sink, what);
+}
+
+int
+ward_log(ward_ctx *ctx, const char *format, ...)
+{
+    int result = check_worker(ctx);
+    char line[1024];
+    va_list arguments;
+
+    if (result < 0)
+        return result;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    return ward__outbox_put(&worker_of(ctx)->outbox, pack_log, line);
+}
+
+int
+ward_breadcrumb(ward_ctx *ctx, const char *format, ...)
+{
+    int result = check_worker(ctx);
+    va_list arguments;
+
+    if (result < 0)
+        return result;
+    va_start(arguments, format);
+    vsnprintf(worker_of(ctx)->page->breadcrumb, WARD__BREADCRUMB_SIZE, format, arguments);
+    va_end(arguments);
+    return 0;
+}

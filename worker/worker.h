@@ -1,0 +1,105 @@
+/*
+ * Worker: the state of a process that runs one actor, and the parts of its message loop that
+ * the verbs need. There is one at a time in a process; it never outlives it.
+ *
+ * Used by: loop.c, hooks.c, inbox.c, verbs.c. Uses: outbox.h, crash.h, ipc.
+ */
+#ifndef WARD_WORKER_WORKER_H
+#define WARD_WORKER_WORKER_H
+
+#include <ward/behavior.h>
+
+#include "ipc/context.h"
+#include "ipc/frame.h"
+#include "ipc/refset.h"
+#include "ipc/slots.h"
+#include "ipc/wire.h"
+#include "worker/outbox.h"
+
+/* A failure of the handler or hook that runs, not yet reported. */
+struct ward__raise {
+    bool is_set;
+    ward_cause cause;
+    int error;
+    char raised[64];
+    char text[1024];
+};
+
+/* An ask whose answer goes to a callback. */
+struct ward__request {
+    uint64_t handle;
+    ward_on_reply on_reply;
+    void *user;
+};
+
+/* Frames received: those being read, those put off while a handler waits for an answer, and
+ * the memory that the handler's message lies in. */
+struct ward__inbox {
+    struct ward__framebuf in;
+    struct ward__framebuf later;
+    struct ward__framebuf pinned;
+    bool is_pinned;
+};
+
+struct ward__worker {
+    ward_ctx ctx; /* comes first: a verb gets this */
+    unsigned generation;
+    int channel;
+    struct ward__page *page;
+    struct ward__outbox outbox;
+    struct ward__inbox inbox;
+    uint32_t heard; /* frames of the lane that were dealt with */
+
+    const ward_behavior *behavior;
+    ward_receive receive;
+    void *state; /* owned */
+    ward_bytes args;
+    int64_t shutdown_ms;
+    const ward_failure *failure; /* that led to this start or to the end */
+    const char *stop_reason;
+
+    const ward_message *hand; /* in hand, or NULL */
+    struct ward_arena arena;  /* of the message in hand */
+    struct ward_arena life;   /* of the incarnation */
+    struct ward__raise raise;
+    char own_reason[WARD_MAX_ID + 1]; /* of ward_stop_self; "" if it was not called */
+    bool is_halting; /* the host said HALT: begin no message */
+    bool is_cleanup; /* this process only runs post_stop */
+
+    struct ward__slots requests; /* struct ward__request, owned */
+    struct ward__refset watched;
+};
+
+extern const struct ward__verbs ward__worker_verbs;
+
+/* ---- inbox.c: frames in, the lane apart from the mailbox ---- */
+
+/* The next frame: one that was put off, else from the socket, for which it waits until
+ * `deadline_ms` (monotonic; negative: for ever), everything committed being written first. 1;
+ * 0: the deadline. The process ends at end of file. */
+int ward__inbox_next(struct ward__worker *w, struct ward__frame *frame, int64_t deadline_ms);
+
+/* Waits, inside a handler, for the answer to a request; whatever else comes is put off. 0, or
+ * -ECANCELED: HALT came. The answer's bytes are valid until the handler returns. */
+int ward__inbox_await(struct ward__worker *w, uint64_t request, struct ward__answer *answer);
+
+/* A handler has returned: what it put off comes next. */
+void ward__inbox_resume(struct ward__worker *w);
+
+/* One frame of the lane has been dealt with. */
+void ward__lane_heard(struct ward__worker *w);
+
+/* ---- hooks.c: from the first hook to the last ---- */
+
+/* Runs what a start runs. 0; WARD_START_IGNORE; -WARD_ERAISED: w->raise says what failed. */
+int ward__hooks_start(struct ward__worker *w, enum ward__go_mode mode);
+/* Runs post_stop, says BYE and ends the process. */
+_Noreturn void ward__hooks_finish(struct ward__worker *w, const struct ward__finish *finish);
+/* Reports w->raise, waits for the verdict and does it. */
+_Noreturn void ward__hooks_fail(struct ward__worker *w);
+/* Ends the process as an incarnation ends: output flushed, no exit handlers. */
+_Noreturn void ward__worker_exit(struct ward__worker *w);
+
+void ward__phase_set(struct ward__worker *w, ward_phase phase);
+
+#endif
