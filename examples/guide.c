@@ -1,12 +1,16 @@
 /*
  * The supervision guide in three parts: a worker that restarts on failure, one whose decider
  * tells failures apart and whose hooks tell its story, and a team whose members fail alone.
+ * How its workers fail is another file's: guide_raised.c reports failures, guide_native.c
+ * really crashes.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <ward/ward.h>
+
+#include "guide.h"
 
 /* ---- messages ---- */
 
@@ -28,7 +32,7 @@ process(ward_ctx *ctx, const ward_message *msg)
     if (ward_get(msg, &task) < 0)
         return WARD_UNHANDLED;
     if (strcmp(task, "bad") == 0)
-        return ward_raise(ctx, "ValueError", "Cannot process: %s", task);
+        return guide_fail_on_value(ctx, task);
     printf("  [%s] Processed: %s\n", ward_path(ctx), task);
     self->processed++;
     return WARD_SAME;
@@ -45,7 +49,7 @@ worker_receive(ward_ctx *ctx, const ward_message *msg)
     case GET_PROCESSED:
         return ward_reply(ctx, self->processed);
     case CRASH_ON_PURPOSE:
-        return ward_raise(ctx, "RuntimeError", "Intentional crash!");
+        return guide_fail_on_purpose(ctx);
     }
     return WARD_UNHANDLED;
 }
@@ -91,22 +95,8 @@ static const ward_strategy always_restart = {
     .name = "always-restart", .max_restarts = 3, .within_ms = 60000};
 WARD_REGISTER(always_restart);
 
-static ward_directive
-decide(const ward_failure *failure)
-{
-    if (strcmp(failure->raised, "ValueError") == 0) {
-        printf("  ValueError — restarting: %s\n", failure->text);
-        return WARD_DIRECTIVE_RESTART;
-    }
-    if (strcmp(failure->raised, "RuntimeError") == 0) {
-        printf("  RuntimeError — stopping: %s\n", failure->text);
-        return WARD_DIRECTIVE_STOP;
-    }
-    return WARD_DIRECTIVE_ESCALATE;
-}
-
 static const ward_strategy selective = {
-    .name = "selective", .decider = decide, .max_restarts = 5, .within_ms = 60000};
+    .name = "selective", .decider = guide_decide, .max_restarts = 5, .within_ms = 60000};
 WARD_REGISTER(selective);
 
 /* ---- a parent and its children ---- */

@@ -89,7 +89,7 @@ fuzz)
     run_fuzz
     ;;
 soak)
-    export WARD_SOAK=1
+    # The tests of this preset find WARD_SOAK=1 in their environment.
     run soak '^(soak|stress|process)$'
     ;;
 *)

@@ -332,5 +332,4 @@ ward__incarnation_last_words(struct ward__incarnation *inc)
     }
     handle_frames(inc);
     look_at_progress(inc);
-    ward__mailbox_rewind(&inc->actor->mailbox);
 }

@@ -596,13 +596,15 @@ ward__actor_raised(struct ward__actor *actor, struct ward__blame *blame)
     say_verdict(actor, actor->node.must_exit);
 }
 
-/* A process is gone: nothing of it is left but what it said. */
+/* A process is gone: nothing of it is left but what it said, and what it has not done is to be
+ * sent again. */
 static void
 bury(struct ward__actor *actor, int status)
 {
     ward__timer_cancel(&actor->sys->loop, &actor->deadline);
     ward__timer_cancel(&actor->sys->loop, &actor->progress);
     ward__incarnation_free(actor->now);
+    ward__mailbox_rewind(&actor->mailbox);
     ward__asks_incarnation_over(actor, status);
     ward__asks_forget(actor);
 }

@@ -13,6 +13,8 @@ if [ -d "$corpus" ]; then
 fi
 
 # libFuzzer looks at its clock between inputs only: the outer limit is for one that hangs.
+# Its own code for a failure would be 77, which here means skipped.
 exec timeout $((seconds + 60)) "$program" "-max_total_time=$seconds" -timeout=10 \
-    -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$work/failed-" \
+    -error_exitcode=1 -timeout_exitcode=1 -rss_limit_mb=2048 -print_final_stats=1 \
+    "-artifact_prefix=$work/failed-" \
     "${folders[@]}"
