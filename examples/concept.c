@@ -51,9 +51,10 @@ main(void)
         return 1;
     }
     ctx = ward_system_ctx(sys);
-    result = ward_spawn(
-        ctx, &ref,
-        &(ward_spec){.id = "worker", .behavior = &unreliable_worker, .strategy = &strategy});
+    result = ward_spawn(ctx, &ref,
+                        &(ward_spec){.id = "worker",
+                                     .behavior = &unreliable_worker,
+                                     .strategy = &strategy});
     if (result == 0) {
         ward_tell(ctx, ref, CRASH);        /* fails, its supervisor restarts it */
         ward_tell(ctx, ref, SAY, "hello"); /* succeeds: the actor has recovered */

@@ -113,13 +113,12 @@ team_start(ward_ctx *ctx)
     struct team *self = ward_state(ctx);
 
     for (int i = 0; i < TEAM_SIZE; i++) {
-        char id[16];
+        char id[32];
         int result;
         snprintf(id, sizeof id, "worker-%d", i);
-        result = ward_spawn(ctx, &self->workers[i],
-                            &(ward_spec){.id = id,
-                                         .behavior = &worker,
-                                         .strategy = &always_restart});
+        result = ward_spawn(
+            ctx, &self->workers[i],
+            &(ward_spec){.id = id, .behavior = &worker, .strategy = &always_restart});
         if (result < 0)
             return result;
     }
@@ -191,8 +190,8 @@ selective_strategy(ward_system *sys)
     if (result < 0)
         return result;
     ward_tell(ctx, ref, PROCESS, "good");
-    ward_tell(ctx, ref, PROCESS, "bad");     /* ValueError: restart */
-    ward_tell(ctx, ref, CRASH_ON_PURPOSE);   /* RuntimeError: stop */
+    ward_tell(ctx, ref, PROCESS, "bad");   /* ValueError: restart */
+    ward_tell(ctx, ref, CRASH_ON_PURPOSE); /* RuntimeError: stop */
     return ward_settle(sys, PATIENCE_MS);
 }
 

@@ -241,8 +241,9 @@ start_workers(struct pool *pool, const char *crash_on)
 static int
 usage(void)
 {
-    fprintf(stderr, "usage: pool --workers N [--crash-on TEXT] [FILE]\n"
-                    "       N is 1 to %d; without FILE standard input is read\n",
+    fprintf(stderr,
+            "usage: pool --workers N [--crash-on TEXT] [FILE]\n"
+            "       N is 1 to %d; without FILE standard input is read\n",
             WORKERS_MAX);
     return 2;
 }

@@ -102,13 +102,14 @@ ward_ask_then_values(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply o
 
     if (result == 0)
         result = on_reply != NULL ? check_timeout(timeout_ms) : -EINVAL;
-    return result < 0 ? result
-                      : ctx->verbs->ask_then(ctx, to, timeout_ms, on_reply, user, values,
-                                             count);
+    return result < 0
+               ? result
+               : ctx->verbs->ask_then(ctx, to, timeout_ms, on_reply, user, values, count);
 }
 
 int
-ward_reply_to_values(ward_ctx *ctx, ward_ref sender, const ward_value *values, size_t count)
+ward_reply_to_values(ward_ctx *ctx, ward_ref sender, const ward_value *values,
+                     size_t count)
 {
     int result = check(ctx);
 

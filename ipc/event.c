@@ -24,7 +24,8 @@ ward_event_format(const ward_event *event, char *buffer, size_t size)
                         ward_directive_name(event->directive), failure);
     case WARD_EVENT_DEAD_LETTER:
         return snprintf(buffer, size, "%s %s, %s: message %" PRId64, path_of(event), name,
-                        ward_letter_name(event->letter), ward_message_type(event->message));
+                        ward_letter_name(event->letter),
+                        ward_message_type(event->message));
     case WARD_EVENT_STOPPED:
     case WARD_EVENT_LOG:
         return snprintf(buffer, size, "%s #%" PRIu32 " %s: %s", path_of(event),
@@ -33,6 +34,7 @@ ward_event_format(const ward_event *event, char *buffer, size_t size)
         return snprintf(buffer, size, "%s: %" PRIu64, name, event->count);
     default:
         return snprintf(buffer, size, "%s #%" PRIu32 " %s%s%s", path_of(event),
-                        event->incarnation, name, failure[0] != '\0' ? ": " : "", failure);
+                        event->incarnation, name, failure[0] != '\0' ? ": " : "",
+                        failure);
     }
 }

@@ -308,15 +308,15 @@ struct line {
     size_t at;
 };
 
-static void WARD_PRINTF(2, 3)
-say(struct line *line, const char *format, ...)
+static void WARD_PRINTF(2, 3) say(struct line *line, const char *format, ...)
 {
     size_t left = line->at < line->size ? line->size - line->at : 0;
     va_list arguments;
     int length;
 
     va_start(arguments, format);
-    length = vsnprintf(left > 0 ? line->buffer + line->at : NULL, left, format, arguments);
+    length =
+        vsnprintf(left > 0 ? line->buffer + line->at : NULL, left, format, arguments);
     va_end(arguments);
     if (length > 0)
         line->at += (size_t)length;
@@ -332,7 +332,8 @@ say_cause(struct line *line, const ward_failure *f)
         say(line, "exit %d", f->exit_code);
         break;
     case WARD_CAUSE_SIGNAL:
-        say(line, "signal %d (SIG%s)", f->signal, signal_name != NULL ? signal_name : "?");
+        say(line, "signal %d (SIG%s)", f->signal,
+            signal_name != NULL ? signal_name : "?");
         if (f->signal == SIGSEGV || f->signal == SIGBUS || f->signal == SIGFPE ||
             f->signal == SIGILL)
             say(line, " at 0x%" PRIx64, f->fault_address);

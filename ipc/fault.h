@@ -16,13 +16,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum ward__role { WARD__ROLE_HOST, WARD__ROLE_ZYGOTE, WARD__ROLE_FORKSERVER, WARD__ROLE_WORKER };
+enum ward__role {
+    WARD__ROLE_HOST,
+    WARD__ROLE_ZYGOTE,
+    WARD__ROLE_FORKSERVER,
+    WARD__ROLE_WORKER
+};
 
 struct ward__fault_plan {
-    _Atomic int role;   /* whose calls are counted */
-    _Atomic long due;   /* which one fails, counted from 1; 0: none */
-    _Atomic int error;  /* errno of the failure */
-    _Atomic long seen;  /* calls so far */
+    _Atomic int role;    /* whose calls are counted */
+    _Atomic long due;    /* which one fails, counted from 1; 0: none */
+    _Atomic int error;   /* errno of the failure */
+    _Atomic long seen;   /* calls so far */
     _Atomic long failed; /* calls that were made to fail */
 };
 

@@ -14,7 +14,8 @@ union control {
 };
 
 int
-ward__packet_send(int socket, const void *data, size_t size, const int *fds, size_t fd_count)
+ward__packet_send(int socket, const void *data, size_t size, const int *fds,
+                  size_t fd_count)
 {
     union control control;
     struct iovec part = {.iov_base = (void *)(size_t)data, .iov_len = size};
@@ -44,7 +45,8 @@ take_fds(struct msghdr *message, int *fds)
 {
     size_t count = 0;
 
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL;
+         c = CMSG_NXTHDR(message, c)) {
         size_t bytes;
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
             continue;

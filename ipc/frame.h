@@ -35,7 +35,8 @@ void ward__framebuf_done(struct ward__framebuf *buf);
  * Room for more bytes, at least one: for the whole of a frame that has begun, else for
  * `wish`. Sets where and how much; frames taken before are overwritten. 0; -ENOMEM.
  */
-int ward__framebuf_room(struct ward__framebuf *buf, size_t wish, uint8_t **to, size_t *size);
+int ward__framebuf_room(struct ward__framebuf *buf, size_t wish, uint8_t **to,
+                        size_t *size);
 
 /* So many bytes were put there. */
 void ward__framebuf_filled(struct ward__framebuf *buf, size_t size);

@@ -37,7 +37,8 @@ ward__arena_take(struct ward_arena *arena, size_t size)
     chunk = WARD__NEW(malloc(sizeof *chunk + capacity));
     if (chunk == NULL)
         return NULL;
-    *chunk = (struct ward__chunk){.next = arena->chunks, .used = size, .capacity = capacity};
+    *chunk =
+        (struct ward__chunk){.next = arena->chunks, .used = size, .capacity = capacity};
     arena->chunks = chunk;
     return chunk->data;
 }
@@ -109,7 +110,8 @@ ward_message_free(ward_message *msg)
 {
     struct owned_message *owned = (struct owned_message *)msg;
 
-    static_assert(offsetof(struct owned_message, message) == 0, "the message comes first");
+    static_assert(offsetof(struct owned_message, message) == 0,
+                  "the message comes first");
     if (owned == NULL)
         return;
     ward__arena_done(&owned->arena);
@@ -154,11 +156,15 @@ struct integer_range {
 };
 
 static const struct integer_range ranges[] = {
-    [WARD_SLOT_I8] = {INT8_MIN, INT8_MAX},     [WARD_SLOT_I16] = {INT16_MIN, INT16_MAX},
-    [WARD_SLOT_I32] = {INT32_MIN, INT32_MAX},  [WARD_SLOT_I64] = {INT64_MIN, INT64_MAX},
+    [WARD_SLOT_I8] = {INT8_MIN, INT8_MAX},
+    [WARD_SLOT_I16] = {INT16_MIN, INT16_MAX},
+    [WARD_SLOT_I32] = {INT32_MIN, INT32_MAX},
+    [WARD_SLOT_I64] = {INT64_MIN, INT64_MAX},
     [WARD_SLOT_LONGLONG] = {LLONG_MIN, LLONG_MAX},
-    [WARD_SLOT_U8] = {0, UINT8_MAX},           [WARD_SLOT_U16] = {0, UINT16_MAX},
-    [WARD_SLOT_U32] = {0, UINT32_MAX},         [WARD_SLOT_U64] = {0, UINT64_MAX},
+    [WARD_SLOT_U8] = {0, UINT8_MAX},
+    [WARD_SLOT_U16] = {0, UINT16_MAX},
+    [WARD_SLOT_U32] = {0, UINT32_MAX},
+    [WARD_SLOT_U64] = {0, UINT64_MAX},
     [WARD_SLOT_ULONGLONG] = {0, ULLONG_MAX},
 };
 
@@ -214,7 +220,8 @@ check_bool(const struct ward__head *head)
 static int
 check_real(const struct ward__head *head)
 {
-    return head->kind == WARD__DOUBLE || head->kind == WARD__UINT || head->kind == WARD__INT
+    return head->kind == WARD__DOUBLE || head->kind == WARD__UINT ||
+                   head->kind == WARD__INT
                ? 0
                : -WARD_ETYPE;
 }
@@ -258,7 +265,8 @@ check_ref(const struct ward__head *head)
 {
     if (head->kind == WARD__NIL)
         return 0;
-    return head->kind == WARD__EXT && head->ext_type == WARD__EXT_REF && head->length == 16
+    return head->kind == WARD__EXT && head->ext_type == WARD__EXT_REF &&
+                   head->length == 16
                ? 0
                : -WARD_ETYPE;
 }
@@ -290,7 +298,8 @@ check_slot(const struct ward__head *head, enum ward_slot_tag tag,
 }
 
 static int
-store_string(const ward_slot *slot, const struct ward__head *head, struct ward_arena *arena)
+store_string(const ward_slot *slot, const struct ward__head *head,
+             struct ward_arena *arena)
 {
     char *copy = NULL;
 
@@ -320,8 +329,8 @@ store_iter(ward_iter *it, const struct ward__head *head, struct ward__cursor ins
 
 /* A value that check_slot has passed. `start` is where its head begins, `after` behind it. */
 static int
-store_slot(const ward_slot *slot, const struct ward__head *head, struct ward__cursor start,
-           struct ward__cursor after, struct ward_arena *arena)
+store_slot(const ward_slot *slot, const struct ward__head *head,
+           struct ward__cursor start, struct ward__cursor after, struct ward_arena *arena)
 {
     switch (slot->tag) {
     case WARD_SLOT_BOOL:

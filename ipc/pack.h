@@ -17,11 +17,11 @@
 #include <ward/value.h>
 
 struct ward__sink {
-    uint8_t *data;   /* owned if it grows, else borrowed */
-    size_t size;     /* bytes written */
-    size_t capacity; /* bytes that fit now */
-    size_t maximum;  /* bytes it may grow to; equal to capacity: fixed */
-    int error;       /* the first error: -EMSGSIZE, -ENOMEM, or a packer's */
+    uint8_t *data;    /* owned if it grows, else borrowed */
+    size_t size;      /* bytes written */
+    size_t capacity;  /* bytes that fit now */
+    size_t maximum;   /* bytes it may grow to; equal to capacity: fixed */
+    int error;        /* the first error: -EMSGSIZE, -ENOMEM, or a packer's */
     bool is_counting; /* only the size is wanted */
 };
 

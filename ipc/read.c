@@ -46,22 +46,22 @@ struct lead {
 };
 
 static const struct lead leads[32] = {
-    [0x00] = {FORM_NIL, WARD__NIL, 0},       [0x01] = {FORM_BAD, WARD__NIL, 0},
-    [0x02] = {FORM_FALSE, WARD__BOOL, 0},    [0x03] = {FORM_TRUE, WARD__BOOL, 0},
-    [0x04] = {FORM_BODY, WARD__BIN, 1},      [0x05] = {FORM_BODY, WARD__BIN, 2},
-    [0x06] = {FORM_BODY, WARD__BIN, 4},      [0x07] = {FORM_BODY, WARD__EXT, 1},
-    [0x08] = {FORM_BODY, WARD__EXT, 2},      [0x09] = {FORM_BODY, WARD__EXT, 4},
-    [0x0a] = {FORM_FLOAT, WARD__DOUBLE, 4},  [0x0b] = {FORM_FLOAT, WARD__DOUBLE, 8},
-    [0x0c] = {FORM_UINT, WARD__UINT, 1},     [0x0d] = {FORM_UINT, WARD__UINT, 2},
-    [0x0e] = {FORM_UINT, WARD__UINT, 4},     [0x0f] = {FORM_UINT, WARD__UINT, 8},
-    [0x10] = {FORM_INT, WARD__INT, 1},       [0x11] = {FORM_INT, WARD__INT, 2},
-    [0x12] = {FORM_INT, WARD__INT, 4},       [0x13] = {FORM_INT, WARD__INT, 8},
-    [0x14] = {FORM_FIXEXT, WARD__EXT, 1},    [0x15] = {FORM_FIXEXT, WARD__EXT, 2},
-    [0x16] = {FORM_FIXEXT, WARD__EXT, 4},    [0x17] = {FORM_FIXEXT, WARD__EXT, 8},
-    [0x18] = {FORM_FIXEXT, WARD__EXT, 16},   [0x19] = {FORM_BODY, WARD__STR, 1},
-    [0x1a] = {FORM_BODY, WARD__STR, 2},      [0x1b] = {FORM_BODY, WARD__STR, 4},
-    [0x1c] = {FORM_OPEN, WARD__ARRAY, 2},    [0x1d] = {FORM_OPEN, WARD__ARRAY, 4},
-    [0x1e] = {FORM_OPEN, WARD__MAP, 2},      [0x1f] = {FORM_OPEN, WARD__MAP, 4},
+    [0x00] = {FORM_NIL, WARD__NIL, 0},      [0x01] = {FORM_BAD, WARD__NIL, 0},
+    [0x02] = {FORM_FALSE, WARD__BOOL, 0},   [0x03] = {FORM_TRUE, WARD__BOOL, 0},
+    [0x04] = {FORM_BODY, WARD__BIN, 1},     [0x05] = {FORM_BODY, WARD__BIN, 2},
+    [0x06] = {FORM_BODY, WARD__BIN, 4},     [0x07] = {FORM_BODY, WARD__EXT, 1},
+    [0x08] = {FORM_BODY, WARD__EXT, 2},     [0x09] = {FORM_BODY, WARD__EXT, 4},
+    [0x0a] = {FORM_FLOAT, WARD__DOUBLE, 4}, [0x0b] = {FORM_FLOAT, WARD__DOUBLE, 8},
+    [0x0c] = {FORM_UINT, WARD__UINT, 1},    [0x0d] = {FORM_UINT, WARD__UINT, 2},
+    [0x0e] = {FORM_UINT, WARD__UINT, 4},    [0x0f] = {FORM_UINT, WARD__UINT, 8},
+    [0x10] = {FORM_INT, WARD__INT, 1},      [0x11] = {FORM_INT, WARD__INT, 2},
+    [0x12] = {FORM_INT, WARD__INT, 4},      [0x13] = {FORM_INT, WARD__INT, 8},
+    [0x14] = {FORM_FIXEXT, WARD__EXT, 1},   [0x15] = {FORM_FIXEXT, WARD__EXT, 2},
+    [0x16] = {FORM_FIXEXT, WARD__EXT, 4},   [0x17] = {FORM_FIXEXT, WARD__EXT, 8},
+    [0x18] = {FORM_FIXEXT, WARD__EXT, 16},  [0x19] = {FORM_BODY, WARD__STR, 1},
+    [0x1a] = {FORM_BODY, WARD__STR, 2},     [0x1b] = {FORM_BODY, WARD__STR, 4},
+    [0x1c] = {FORM_OPEN, WARD__ARRAY, 2},   [0x1d] = {FORM_OPEN, WARD__ARRAY, 4},
+    [0x1e] = {FORM_OPEN, WARD__MAP, 2},     [0x1f] = {FORM_OPEN, WARD__MAP, 4},
 };
 
 /* Takes the body of str, bin and ext; `length` is known. */

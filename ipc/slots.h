@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 struct ward__slot {
-    void *item;          /* borrowed; NULL: free */
-    uint32_t use;        /* how often this place was given out */
-    uint32_t next_free;  /* 1 + its index; 0: none */
+    void *item;         /* borrowed; NULL: free */
+    uint32_t use;       /* how often this place was given out */
+    uint32_t next_free; /* 1 + its index; 0: none */
 };
 
 /* Zeroed is empty. */

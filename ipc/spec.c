@@ -40,7 +40,8 @@ check_strategy(const ward_spec *spec)
     if (strategy == NULL)
         return NULL;
     if (strategy->max_restarts < WARD_INFINITE || strategy->max_restarts > 65536)
-        return complain(spec, "strategy.max_restarts", "must be 0 to 65536, or WARD_INFINITE");
+        return complain(spec, "strategy.max_restarts",
+                        "must be 0 to 65536, or WARD_INFINITE");
     if (!is_count(strategy->within_ms))
         return complain(spec, "strategy.within_ms", "must not be negative");
     if (strategy->on_limit != 0 && strategy->on_limit != WARD_DIRECTIVE_STOP &&
@@ -77,7 +78,8 @@ ward_spec_error(const ward_spec *spec)
     if (spec == NULL)
         return complain(spec, "is NULL:", "a spec is required");
     if (spec->id == NULL || !is_id(spec->id))
-        return complain(spec, "id", "must be 1 to 63 of letters, digits, '-', '_' and '.'");
+        return complain(spec, "id",
+                        "must be 1 to 63 of letters, digits, '-', '_' and '.'");
     if (spec->behavior == NULL)
         return complain(spec, "behavior", "is required");
     if (spec->behavior->receive == NULL || spec->behavior->name == NULL)

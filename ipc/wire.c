@@ -418,24 +418,15 @@ struct reader {
 };
 
 static const struct reader readers[] = {
-    [WARD__GO] = {12, take_go},
-    [WARD__MESSAGE] = {4, take_message},
-    [WARD__ANSWER] = {4, take_answer},
-    [WARD__VERDICT] = {1, take_verdict},
-    [WARD__HALT] = {0, take_nothing},
-    [WARD__FINISH] = {2, take_finish},
-    [WARD__READY] = {1, take_ready},
-    [WARD__TELL] = {3, take_tell},
-    [WARD__ASK] = {6, take_ask},
-    [WARD__REPLY] = {2, take_reply},
-    [WARD__SPAWN] = {12, take_spawn},
-    [WARD__END] = {2, take_end},
-    [WARD__WATCH] = {2, take_watch},
-    [WARD__LOOKUP] = {2, take_lookup},
-    [WARD__LOG] = {1, take_log},
-    [WARD__UNHANDLED] = {3, take_unhandled},
-    [WARD__RAISED] = {5, take_raised},
-    [WARD__QUIET] = {2, take_quiet},
+    [WARD__GO] = {12, take_go},        [WARD__MESSAGE] = {4, take_message},
+    [WARD__ANSWER] = {4, take_answer}, [WARD__VERDICT] = {1, take_verdict},
+    [WARD__HALT] = {0, take_nothing},  [WARD__FINISH] = {2, take_finish},
+    [WARD__READY] = {1, take_ready},   [WARD__TELL] = {3, take_tell},
+    [WARD__ASK] = {6, take_ask},       [WARD__REPLY] = {2, take_reply},
+    [WARD__SPAWN] = {12, take_spawn},  [WARD__END] = {2, take_end},
+    [WARD__WATCH] = {2, take_watch},   [WARD__LOOKUP] = {2, take_lookup},
+    [WARD__LOG] = {1, take_log},       [WARD__UNHANDLED] = {3, take_unhandled},
+    [WARD__RAISED] = {5, take_raised}, [WARD__QUIET] = {2, take_quiet},
     [WARD__BYE] = {0, take_nothing},
 };
 

@@ -11,7 +11,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages_to_build=(
     gcc libc6-dev cmake ninja-build
     libev-dev libmsgpack-dev
-    libbsd-dev uthash-dev
 )
 # shellcheck disable=SC2034
 packages_to_test=(

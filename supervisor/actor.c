@@ -31,7 +31,8 @@ RB_GENERATE_INTERNAL(ward__paths, ward__actor, by_path, compare,
 struct ward__actor *
 ward__actor_of(struct ward__node *node)
 {
-    return (struct ward__actor *)(void *)((char *)node - offsetof(struct ward__actor, node));
+    return (struct ward__actor *)(void *)((char *)node -
+                                          offsetof(struct ward__actor, node));
 }
 
 /* ---- finding ---- */
@@ -159,7 +160,8 @@ take_constants(struct ward__actor *actor, const ward_spec *spec)
 
     actor->behavior = spec->behavior;
     actor->strategy = spec->strategy;
-    actor->behavior_index = ward__registry_index(WARD_REGISTERED_BEHAVIOR, spec->behavior);
+    actor->behavior_index =
+        ward__registry_index(WARD_REGISTERED_BEHAVIOR, spec->behavior);
     if (spec->strategy != NULL)
         strategy = ward__registry_index(WARD_REGISTERED_STRATEGY, spec->strategy);
     return actor->behavior_index < 0 || strategy < 0 ? -ENOENT : 0;

@@ -10,8 +10,8 @@
 
 #include <bsd/sys/queue.h>
 
-#include <ward/spec.h>
 #include <ward/event.h>
+#include <ward/spec.h>
 #include <ward/verbs.h>
 
 #include "ipc/pack.h"
@@ -46,8 +46,8 @@ struct ward__actor {
     struct ward_system *sys;    /* borrowed */
     struct ward__actor *parent; /* borrowed; NULL: the root */
     ward_ref ref;
-    char *path;     /* owned */
-    bool has_name;  /* it is in the tree of paths */
+    char *path;    /* owned */
+    bool has_name; /* it is in the tree of paths */
     RB_ENTRY(ward__actor) by_path;
     const char *id; /* borrowed: the end of the path */
 
@@ -66,9 +66,9 @@ struct ward__actor {
     uint32_t incarnation;          /* number of the process, or of the last one */
     uint32_t lives;                /* processes that there were */
     bool is_draining;
-    bool was_up;       /* some incarnation was */
-    bool wants_room;   /* the host was refused for a full mailbox */
-    uint8_t *poison;   /* owned: the frame that was in hand, until the event is out */
+    bool was_up;     /* some incarnation was */
+    bool wants_room; /* the host was refused for a full mailbox */
+    uint8_t *poison; /* owned: the frame that was in hand, until the event is out */
     size_t poison_size;
     uint8_t *spare_frame; /* owned, for a moment: what a record being made borrows */
     ward_letter poison_letter;
@@ -82,10 +82,10 @@ struct ward__actor {
     uint64_t progress_seen;      /* done_number when it was set */
     struct ward__spawn_answer spawn_answer;
 
-    struct ward__ask_list asks_in;   /* it is to answer */
-    struct ward__ask_list asks_out;  /* its incarnation has asked */
-    struct ward__ask *blocked_on;    /* the one it waits for; NULL: none */
-    struct ward__watcher *watchers;  /* owned */
+    struct ward__ask_list asks_in;  /* it is to answer */
+    struct ward__ask_list asks_out; /* its incarnation has asked */
+    struct ward__ask *blocked_on;   /* the one it waits for; NULL: none */
+    struct ward__watcher *watchers; /* owned */
     size_t watcher_count, watcher_capacity;
 };
 

@@ -9,8 +9,8 @@
 #include "ipc/clock.h"
 #include "ipc/fault.h"
 #include "supervisor/incarnation.h"
-#include "supervisor/nonce.h"
 #include "supervisor/life.h"
+#include "supervisor/nonce.h"
 #include "supervisor/system.h"
 
 struct ward__ask {
@@ -90,8 +90,8 @@ is_cycle(const struct ward__actor *asker, const struct ward__actor *to)
 }
 
 int
-ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to, int64_t timeout_ms,
-              int64_t type, ward__pack_list pack, const void *what)
+ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
+              int64_t timeout_ms, int64_t type, ward__pack_list pack, const void *what)
 {
     struct ward_system *sys = from->asker->sys;
     struct ward__ask *ask;
@@ -121,7 +121,8 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to, int64_t
     if (from->is_blocking)
         from->asker->blocked_on = ask;
     if (timeout_ms != WARD_INFINITE)
-        ward__timer_set(&sys->loop, &ask->timeout, ward__clock_ms() + timeout_ms, timed_out);
+        ward__timer_set(&sys->loop, &ask->timeout, ward__clock_ms() + timeout_ms,
+                        timed_out);
     return 0;
 }
 
@@ -190,7 +191,7 @@ ward__ask_waiter_leaves(struct ward_system *sys, struct ward__ask_waiter *waiter
 {
     struct ward__ask *ask;
 
-    TAILQ_FOREACH(ask, &sys->root->asks_out, out)
+    TAILQ_FOREACH (ask, &sys->root->asks_out, out)
         if (ask->from.waiter == waiter) {
             ask_free(ask);
             return;

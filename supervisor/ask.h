@@ -32,8 +32,9 @@ struct ward__ask_from {
  * Asks. 0: the answer follows, once; -EDEADLK: `to` waits for the asker; -ENOMEM and what
  * ward__post returns. `timeout_ms` may be WARD_INFINITE.
  */
-int ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to, int64_t timeout_ms,
-                  int64_t type, ward__pack_list pack, const void *what);
+int ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
+                  int64_t timeout_ms, int64_t type, ward__pack_list pack,
+                  const void *what);
 
 /* Answers. 0; -WARD_EUNKNOWN: nobody waits (any more). */
 int ward__ask_answer(struct ward_system *sys, ward_ref sender, ward_raw values);
@@ -51,7 +52,7 @@ void ward__asks_forget(struct ward__actor *actor);
 void ward__ask_waiter_leaves(struct ward_system *sys, struct ward__ask_waiter *waiter);
 
 /* An answer to a worker's request that is no ask. */
-void ward__answer_request(struct ward__actor *asker, uint32_t incarnation, uint64_t request,
-                          int status, ward_ref ref);
+void ward__answer_request(struct ward__actor *asker, uint32_t incarnation,
+                          uint64_t request, int status, ward_ref ref);
 
 #endif

@@ -53,7 +53,8 @@ begin(struct ward__blame *blame, const struct ward__actor *actor)
 }
 
 static void
-begin_incarnation(struct ward__blame *blame, const struct ward__incarnation *inc, int64_t now)
+begin_incarnation(struct ward__blame *blame, const struct ward__incarnation *inc,
+                  int64_t now)
 {
     begin(blame, inc->actor);
     blame->failure.phase = phase_of(inc);
@@ -161,7 +162,8 @@ is_doomed(const struct ward__incarnation *inc)
 }
 
 void
-ward__blame_death(struct ward__blame *blame, const struct ward__incarnation *inc, int64_t now)
+ward__blame_death(struct ward__blame *blame, const struct ward__incarnation *inc,
+                  int64_t now)
 {
     begin_incarnation(blame, inc, now);
     if (!is_doomed(inc)) {

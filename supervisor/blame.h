@@ -28,12 +28,13 @@ void ward__blame_death(struct ward__blame *blame, const struct ward__incarnation
 void ward__blame_raise(struct ward__blame *blame, const struct ward__incarnation *inc,
                        const struct ward__raised *raised, int64_t now);
 /* None could be made. */
-void ward__blame_spawn(struct ward__blame *blame, const struct ward__actor *actor, int error,
-                       const char *step);
+void ward__blame_spawn(struct ward__blame *blame, const struct ward__actor *actor,
+                       int error, const char *step);
 /* Notes the message in hand: a MESSAGE frame, prefix included, which the record borrows. */
 void ward__blame_message(struct ward__blame *blame, const uint8_t *frame, size_t size);
 
 /* True if the page says that a step of the spawn failed. */
-bool ward__blame_is_spawn(const struct ward__incarnation *inc, int *error, const char **step);
+bool ward__blame_is_spawn(const struct ward__incarnation *inc, int *error,
+                          const char **step);
 
 #endif

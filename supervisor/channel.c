@@ -37,7 +37,8 @@ make_memory(size_t size, int *made)
     if (fd < 0)
         return -errno;
     if (WARD__SYS(ftruncate(fd, (off_t)size)) == 0 &&
-        WARD__SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) == 0) {
+        WARD__SYS(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) ==
+            0) {
         *made = fd;
         return 0;
     }
@@ -49,10 +50,9 @@ make_memory(size_t size, int *made)
 static int
 map_page(struct ward__channel *channel, int fd, size_t size, uint64_t done)
 {
-    void *memory =
-        ward__fault_due()
-            ? MAP_FAILED
-            : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *memory = ward__fault_due()
+                       ? MAP_FAILED
+                       : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
     if (memory == MAP_FAILED)
         return -errno;
@@ -120,7 +120,8 @@ ward__channel_close(struct ward__channel *channel)
 
 int
 ward__channel_say(struct ward__channel *channel,
-                  void (*pack)(struct ward__sink *sink, const void *what), const void *what)
+                  void (*pack)(struct ward__sink *sink, const void *what),
+                  const void *what)
 {
     size_t begun = ward__wire_begin(&channel->lane);
     int result;
@@ -297,7 +298,8 @@ ward__channel_hand(const struct ward__channel *channel, const struct ward__mailb
 }
 
 bool
-ward__channel_is_idle(const struct ward__channel *channel, const struct ward__mailbox *box)
+ward__channel_is_idle(const struct ward__channel *channel,
+                      const struct ward__mailbox *box)
 {
     uint64_t commit = atomic_load(&channel->page->commit);
 

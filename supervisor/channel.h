@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "ipc/frame.h"
-#include "ipc/page.h"
 #include "ipc/pack.h"
+#include "ipc/page.h"
 #include "supervisor/mailbox.h"
 
 struct ward__channel {
@@ -24,7 +24,7 @@ struct ward__channel {
     struct ward__page *page; /* owned mapping; NULL: none */
     size_t outbox_size;
     struct ward__framebuf in;
-    uint64_t received;      /* bytes of the worker's stream, whether by socket or by page */
+    uint64_t received; /* bytes of the worker's stream, whether by socket or by page */
     struct ward__sink lane; /* frames not yet written */
     size_t lane_written;
     uint32_t lane_frames; /* given to the lane so far */
@@ -68,11 +68,12 @@ int ward__channel_next(struct ward__channel *channel, ward_bytes *frame);
 int ward__channel_recover(struct ward__channel *channel);
 
 /* Frees what is done. 0; -WARD_EPROTOCOL: the page claims what cannot be. */
-int ward__channel_progress(const struct ward__channel *channel, struct ward__mailbox *box);
+int ward__channel_progress(const struct ward__channel *channel,
+                           struct ward__mailbox *box);
 
 /* The message in hand, after ward__channel_progress. 0; -WARD_EPROTOCOL. */
-int ward__channel_hand(const struct ward__channel *channel, const struct ward__mailbox *box,
-                       struct ward__hand *hand);
+int ward__channel_hand(const struct ward__channel *channel,
+                       const struct ward__mailbox *box, struct ward__hand *hand);
 
 /* True if nothing is in hand or under way in either direction. */
 bool ward__channel_is_idle(const struct ward__channel *channel,

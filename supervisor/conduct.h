@@ -20,12 +20,13 @@ enum ward__stage {
 #define WARD__STAGE_ENUM(name) WARD__STAGE_##name,
     WARD__STAGES(WARD__STAGE_ENUM)
 #undef WARD__STAGE_ENUM
-    WARD__STAGE_COUNT
+        WARD__STAGE_COUNT
 };
 
 /* The stage after that frame, or -1: it breaks the protocol. `is_cleanup`: a process that only
  * runs post_stop, which may tell and log, and nothing else. */
-int ward__conduct(enum ward__stage stage, const struct ward__frame *frame, bool is_cleanup);
+int ward__conduct(enum ward__stage stage, const struct ward__frame *frame,
+                  bool is_cleanup);
 
 const char *ward__stage_name(enum ward__stage stage);
 

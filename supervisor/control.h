@@ -14,11 +14,11 @@
 enum ward__control_kind {
     WARD__CONTROL_SERVER = 1, /* host to zygote: fork a fork server; with its socket */
     WARD__CONTROL_SERVED,     /* back: its pid, with its pidfd; or an error */
-    WARD__CONTROL_SPAWN,      /* host to fork server, with channel, page and descriptors */
-    WARD__CONTROL_SPAWNED,    /* back: the pid, with the pidfd */
-    WARD__CONTROL_FAILED,     /* back: no process; the error */
-    WARD__CONTROL_REAP,       /* host to fork server: the pidfd says it is dead */
-    WARD__CONTROL_EXIT,       /* fork server to host, once for each worker: how it ended */
+    WARD__CONTROL_SPAWN,   /* host to fork server, with channel, page and descriptors */
+    WARD__CONTROL_SPAWNED, /* back: the pid, with the pidfd */
+    WARD__CONTROL_FAILED,  /* back: no process; the error */
+    WARD__CONTROL_REAP,    /* host to fork server: the pidfd says it is dead */
+    WARD__CONTROL_EXIT,    /* fork server to host, once for each worker: how it ended */
 };
 
 struct ward__control {

@@ -24,7 +24,8 @@ ward__node_state_name(enum ward__node_state state)
 static bool
 has_effect(enum ward__node_state state)
 {
-    return state != WARD__NODE_NEW && state != WARD__NODE_UP && state != WARD__NODE_EMPTYING;
+    return state != WARD__NODE_NEW && state != WARD__NODE_UP &&
+           state != WARD__NODE_EMPTYING;
 }
 
 /* The only writer of a state. */
@@ -42,8 +43,8 @@ void
 ward__engine_init(struct ward__engine *engine, struct ward__node *root)
 {
     TAILQ_INIT(&engine->queue);
-    *root = (struct ward__node){.options = {.kind = WARD__KIND_ROOT},
-                                .state = WARD__NODE_UP};
+    *root =
+        (struct ward__node){.options = {.kind = WARD__KIND_ROOT}, .state = WARD__NODE_UP};
     TAILQ_INIT(&root->children);
 }
 
@@ -153,7 +154,8 @@ settle(struct ward__engine *e, struct ward__node *node)
         break;
     case WARD__GOAL_STOP:
     case WARD__GOAL_ESCALATE:
-        if (node->owes_post_stop && node->options.has_post_stop && !node->options.is_brutal)
+        if (node->owes_post_stop && node->options.has_post_stop &&
+            !node->options.is_brutal)
             enter(e, node, WARD__NODE_RECOVERING);
         else
             end(e, node);

@@ -50,8 +50,11 @@
 #include "supervisor/window.h"
 
 #define WARD__NODE_STATES(X)                                                             \
-    X(NEW) X(STARTING) X(UP) X(DECIDING) X(HALTING) X(EMPTYING) X(FINISHING) X(EXITING)  \
-    X(RECOVERING) X(DELAYED) X(ENDED)
+    X(NEW)                                                                               \
+    X(STARTING)                                                                          \
+    X(UP)                                                                                \
+    X(DECIDING) X(HALTING) X(EMPTYING) X(FINISHING) X(EXITING) X(RECOVERING) X(DELAYED)  \
+        X(ENDED)
 
 enum ward__node_state {
 #define WARD__NODE_ENUM(name) WARD__NODE_##name,
@@ -63,19 +66,19 @@ enum ward__node_state {
 enum ward__goal {
     WARD__GOAL_NONE,
     WARD__GOAL_RESTART,
-    WARD__GOAL_FAIL,     /* a child escalated: decide about this node when it is down */
+    WARD__GOAL_FAIL, /* a child escalated: decide about this node when it is down */
     WARD__GOAL_STOP,
     WARD__GOAL_ESCALATE, /* end, and the parent fails */
 };
 
 /* Why a node ended. */
 enum ward__ended_why {
-    WARD__ENDED_STOPPED, /* somebody asked for it */
-    WARD__ENDED_NORMAL,  /* it stopped itself */
-    WARD__ENDED_LIMIT,   /* no more restarts were granted */
-    WARD__ENDED_DECIDED, /* the directive was stop or escalate */
+    WARD__ENDED_STOPPED,   /* somebody asked for it */
+    WARD__ENDED_NORMAL,    /* it stopped itself */
+    WARD__ENDED_LIMIT,     /* no more restarts were granted */
+    WARD__ENDED_DECIDED,   /* the directive was stop or escalate */
     WARD__ENDED_TEMPORARY, /* it failed, and is never restarted */
-    WARD__ENDED_IGNORED, /* pre_start answered WARD_START_IGNORE */
+    WARD__ENDED_IGNORED,   /* pre_start answered WARD_START_IGNORE */
 };
 
 enum ward__says { WARD__SAYS_ASKED, WARD__SAYS_STOP, WARD__SAYS_RESTART };
@@ -97,7 +100,7 @@ struct ward__node_options {
 
 struct ward__node {
     struct ward__node_options options;
-    struct ward__node *parent;           /* borrowed; NULL: the root */
+    struct ward__node *parent;                        /* borrowed; NULL: the root */
     TAILQ_HEAD(ward__node_list, ward__node) children; /* living ones, in start order */
     TAILQ_ENTRY(ward__node) sibling;
     struct ward__window window;
@@ -106,10 +109,10 @@ struct ward__node {
     enum ward__goal goal;
     enum ward__ended_why why;
     bool has_process;
-    bool must_exit;        /* the process is not to run post_stop */
-    bool owes_post_stop;   /* this incarnation was up and has not run it */
-    bool is_counted;       /* the restart that is under way was counted */
-    uint32_t starts;       /* processes asked for */
+    bool must_exit;         /* the process is not to run post_stop */
+    bool owes_post_stop;    /* this incarnation was up and has not run it */
+    bool is_counted;        /* the restart that is under way was counted */
+    uint32_t starts;        /* processes asked for */
     uint32_t failed_starts; /* in a row */
     uint32_t spawn_errors;  /* in a row */
     int64_t delay_ms;       /* of DELAYED */

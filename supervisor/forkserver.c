@@ -37,8 +37,8 @@ enum { SWEEP_AFTER_MS = 50, SWEEP_AGAIN_MS = 10, SWEEP_SELDOM_MS = 1000 };
 /* One worker, from the request until the host has been told of its end. */
 struct child {
     uint64_t id;
-    pid_t pid;     /* 0: none (yet) */
-    int pidfd;     /* owned until it is sent; -1 */
+    pid_t pid;                 /* 0: none (yet) */
+    int pidfd;                 /* owned until it is sent; -1 */
     struct ward__control news; /* what the host is to be told next */
     bool is_news;
     bool is_over; /* the news is its last */
@@ -146,7 +146,8 @@ reap(struct server *s, pid_t pid)
     struct rusage usage;
     int status;
 
-    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+        info.si_pid == 0)
         return;
     kill(-pid, SIGKILL);
     if (wait4(pid, &status, 0, &usage) != pid)
@@ -209,7 +210,8 @@ close_all(int *fds, size_t count)
 
 /* Forks; in the child it does not return. The pid, or a negative code. */
 static int
-fork_worker(struct server *s, const struct ward__control *request, int *fds, size_t fd_count)
+fork_worker(struct server *s, const struct ward__control *request, int *fds,
+            size_t fd_count)
 {
     pid_t self = getpid();
     pid_t pid = WARD__SYS(fork());

@@ -8,6 +8,8 @@
 #include "ipc/registry.h"
 #include "supervisor/ask.h"
 #include "supervisor/blame.h"
+#include "supervisor/deadline.h"
+#include "supervisor/death.h"
 #include "supervisor/life.h"
 #include "supervisor/system.h"
 #include "supervisor/watch.h"
@@ -33,7 +35,8 @@ handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
     int result;
 
     if (to == NULL) {
-        ward__post_dead(sys, WARD_LETTER_UNKNOWN, tell->to, NULL, tell->type, tell->values);
+        ward__post_dead(sys, WARD_LETTER_UNKNOWN, tell->to, NULL, tell->type,
+                        tell->values);
         return;
     }
     if (to->is_draining) {
@@ -43,7 +46,8 @@ handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
     }
     result = ward__post_raw(to, tell->type, (ward_ref){0, 0}, tell->values, false);
     if (result < 0)
-        ward__post_dead(sys, letter_of(result), to->ref, to->path, tell->type, tell->values);
+        ward__post_dead(sys, letter_of(result), to->ref, to->path, tell->type,
+                        tell->values);
 }
 
 static void
@@ -58,9 +62,8 @@ handle_ask(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__ask_frame *ask = &frame->as.ask;
     struct ward__actor *to = ward__actor_find(inc->actor->sys, ask->to);
-    struct ward__ask_from from = {.asker = inc->actor,
-                                  .request = ask->request,
-                                  .is_blocking = ask->is_blocking};
+    struct ward__ask_from from = {
+        .asker = inc->actor, .request = ask->request, .is_blocking = ask->is_blocking};
     int result;
 
     if (to == NULL)
@@ -68,8 +71,8 @@ handle_ask(struct ward__incarnation *inc, const struct ward__frame *frame)
     else if (to->is_draining)
         result = -WARD_ESTOPPED;
     else
-        result = ward__ask_new(&from, to, ask->timeout_ms, ask->type, pack_same,
-                               &ask->values);
+        result =
+            ward__ask_new(&from, to, ask->timeout_ms, ask->type, pack_same, &ask->values);
     if (result < 0)
         refuse(inc, ask->request, result);
 }
@@ -157,11 +160,12 @@ handle_lookup(struct ward__incarnation *inc, const struct ward__frame *frame)
 static void
 handle_log(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
-    ward__notice_event(inc->actor->sys, &(ward_event){.kind = WARD_EVENT_LOG,
-                                                      .actor = inc->actor->ref,
-                                                      .path = inc->actor->path,
-                                                      .incarnation = inc->actor->incarnation,
-                                                      .text = frame->as.log});
+    ward__notice_event(inc->actor->sys,
+                       &(ward_event){.kind = WARD_EVENT_LOG,
+                                     .actor = inc->actor->ref,
+                                     .path = inc->actor->path,
+                                     .incarnation = inc->actor->incarnation,
+                                     .text = frame->as.log});
 }
 
 static void
@@ -220,18 +224,12 @@ handle_bye(struct ward__incarnation *inc, const struct ward__frame *frame)
 
 static void (*const handlers[])(struct ward__incarnation *inc,
                                 const struct ward__frame *frame) = {
-    [WARD__READY] = handle_ready,
-    [WARD__TELL] = handle_tell,
-    [WARD__ASK] = handle_ask,
-    [WARD__REPLY] = handle_reply,
-    [WARD__SPAWN] = handle_spawn,
-    [WARD__END] = handle_end,
-    [WARD__WATCH] = handle_watch,
-    [WARD__LOOKUP] = handle_lookup,
-    [WARD__LOG] = handle_log,
-    [WARD__UNHANDLED] = handle_unhandled,
-    [WARD__RAISED] = handle_raised,
-    [WARD__QUIET] = handle_quiet,
+    [WARD__READY] = handle_ready,   [WARD__TELL] = handle_tell,
+    [WARD__ASK] = handle_ask,       [WARD__REPLY] = handle_reply,
+    [WARD__SPAWN] = handle_spawn,   [WARD__END] = handle_end,
+    [WARD__WATCH] = handle_watch,   [WARD__LOOKUP] = handle_lookup,
+    [WARD__LOG] = handle_log,       [WARD__UNHANDLED] = handle_unhandled,
+    [WARD__RAISED] = handle_raised, [WARD__QUIET] = handle_quiet,
     [WARD__BYE] = handle_bye,
 };
 

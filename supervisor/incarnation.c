@@ -9,6 +9,8 @@
 #include "ipc/clock.h"
 #include "ipc/fault.h"
 #include "ipc/fds.h"
+#include "supervisor/deadline.h"
+#include "supervisor/death.h"
 #include "supervisor/frames.h"
 #include "supervisor/life.h"
 #include "supervisor/process.h"
@@ -56,9 +58,9 @@ ward__incarnation_new(struct ward__actor *actor, bool is_cleanup)
     inc->stage = is_cleanup ? WARD__STAGE_LAST : WARD__STAGE_BORN;
     inc->pidfd = inc->worker_end = inc->page_fd = -1;
     ward__channel_init(&inc->channel);
-    result = ward__channel_open(&inc->channel, actor->sys->frame_bytes,
-                                actor->mailbox.done_number, &inc->worker_end,
-                                &inc->page_fd);
+    result =
+        ward__channel_open(&inc->channel, actor->sys->frame_bytes,
+                           actor->mailbox.done_number, &inc->worker_end, &inc->page_fd);
     if (result == 0)
         result = ward__link_spawn(&actor->sys->link, inc);
     if (result < 0) {
@@ -116,7 +118,8 @@ ward__incarnation_spawn_failed(struct ward__incarnation *inc, int error)
 /* ---- death ---- */
 
 void
-ward__incarnation_kill(struct ward__incarnation *inc, enum ward__doom doom, const char *step)
+ward__incarnation_kill(struct ward__incarnation *inc, enum ward__doom doom,
+                       const char *step)
 {
     if (inc->doom == WARD__DOOM_NONE) {
         inc->doom = doom;

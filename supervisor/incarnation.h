@@ -39,16 +39,16 @@ struct ward__incarnation {
     struct ward__channel channel;
     ev_io channel_watcher;
     ev_io death_watcher;
-    int pidfd; /* owned; -1: not known yet */
-    pid_t pid; /* 0: not known yet */
+    int pidfd;        /* owned; -1: not known yet */
+    pid_t pid;        /* 0: not known yet */
     int64_t ready_at; /* 0: it is not ready */
 
     enum ward__doom doom;
     const char *doom_step; /* which rule, which deadline; static */
     bool has_raised;
     bool is_judged; /* and the verdict was said */
-    bool is_dead;  /* the pidfd says so */
-    bool has_exit; /* the fork server said how */
+    bool is_dead;   /* the pidfd says so */
+    bool has_exit;  /* the fork server said how */
     struct ward__control exit;
     bool is_over_reported;
 
@@ -69,7 +69,8 @@ void ward__incarnation_free(struct ward__incarnation *inc);
 /* The fork server's answers. */
 void ward__incarnation_spawned(struct ward__incarnation *inc, pid_t pid, int pidfd);
 void ward__incarnation_spawn_failed(struct ward__incarnation *inc, int error);
-void ward__incarnation_exited(struct ward__incarnation *inc, const struct ward__control *exit);
+void ward__incarnation_exited(struct ward__incarnation *inc,
+                              const struct ward__control *exit);
 /* The fork server is gone: kill it; its end is known by the pidfd alone. */
 void ward__incarnation_lost(struct ward__incarnation *inc);
 

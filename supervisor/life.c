@@ -10,26 +10,21 @@
 #include "ipc/clock.h"
 #include "ipc/failure.h"
 #include "supervisor/ask.h"
-#include "supervisor/blame.h"
+#include "supervisor/deadline.h"
+#include "supervisor/death.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/post.h"
 #include "supervisor/system.h"
 #include "supervisor/watch.h"
 
-/* A process that was told to exit has this long; a parent that waits for a child's start has
- * this much more than the child. */
-enum { EXIT_MS = 1000, SPAWN_SLACK_MS = 1000 };
-
-static struct ward__engine *
-engine_of(struct ward__actor *actor)
-{
-    return &actor->sys->engine;
-}
+/* A process that was told to exit has this long. */
+enum { EXIT_MS = 1000 };
 
 /* ---- telling ---- */
 
-static void
-tell(struct ward__actor *actor, ward_event_kind kind, const ward_failure *failure)
+void
+ward__actor_tell(struct ward__actor *actor, ward_event_kind kind,
+                 const ward_failure *failure)
 {
     ward__notice_event(actor->sys, &(ward_event){.kind = kind,
                                                  .actor = actor->ref,
@@ -53,15 +48,16 @@ directive_of(enum ward__goal goal)
 }
 
 /* Failed, then the message that it died of. */
-static void
-tell_failed(struct ward__actor *actor)
+void
+ward__actor_tell_failed(struct ward__actor *actor)
 {
-    ward__notice_event(actor->sys, &(ward_event){.kind = WARD_EVENT_FAILED,
-                                                 .actor = actor->ref,
-                                                 .path = actor->path,
-                                                 .incarnation = actor->incarnation,
-                                                 .failure = actor->failure,
-                                                 .directive = directive_of(actor->node.goal)});
+    ward__notice_event(actor->sys,
+                       &(ward_event){.kind = WARD_EVENT_FAILED,
+                                     .actor = actor->ref,
+                                     .path = actor->path,
+                                     .incarnation = actor->incarnation,
+                                     .failure = actor->failure,
+                                     .directive = directive_of(actor->node.goal)});
     if (actor->poison == NULL)
         return;
     ward__post_dead_frame(actor, actor->poison_letter, actor->poison, actor->poison_size);
@@ -86,91 +82,6 @@ ward__actor_write(struct ward__actor *actor)
 {
     if (actor->now != NULL)
         ward__incarnation_write(actor->now);
-}
-
-/* ---- deadlines ---- */
-
-static struct ward__actor *
-actor_at(struct ward__timer *timer, size_t offset)
-{
-    return (struct ward__actor *)(void *)((char *)timer - offset);
-}
-
-static void
-set_deadline(struct ward__actor *actor, struct ward__timer *timer, int64_t after_ms,
-             void (*fire)(struct ward__timer *timer))
-{
-    if (after_ms == INT64_MAX)
-        ward__timer_cancel(&actor->sys->loop, timer);
-    else
-        ward__timer_set(&actor->sys->loop, timer, ward__clock_ms() + after_ms, fire);
-}
-
-static void
-start_is_late(struct ward__timer *timer)
-{
-    struct ward__actor *actor = actor_at(timer, offsetof(struct ward__actor, deadline));
-
-    if (actor->now != NULL)
-        ward__incarnation_kill(actor->now, WARD__DOOM_START, "start");
-    ward__system_pump(actor->sys);
-}
-
-void
-ward__actor_force(struct ward__actor *actor)
-{
-    struct ward__incarnation *inc = actor->now;
-
-    if (inc == NULL)
-        return;
-    if (inc->is_cleanup && inc->pidfd < 0) { /* it was never even made */
-        ward__incarnation_free(inc);
-        tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
-        ward__engine_recovered(engine_of(actor), &actor->node);
-        return;
-    }
-    ward__incarnation_kill(inc, WARD__DOOM_STOP, "stop");
-}
-
-static void
-stop_is_late(struct ward__timer *timer)
-{
-    struct ward__actor *actor = actor_at(timer, offsetof(struct ward__actor, deadline));
-    struct ward_system *sys = actor->sys;
-
-    ward__actor_force(actor);
-    ward__system_pump(sys);
-}
-
-/* One look at what a silent worker has done: a slow host must not kill a healthy one. */
-static void
-message_is_late(struct ward__timer *timer)
-{
-    struct ward__actor *actor = actor_at(timer, offsetof(struct ward__actor, progress));
-    struct ward__incarnation *inc = actor->now;
-
-    if (inc == NULL || inc->stage != WARD__STAGE_UP)
-        return;
-    if (ward__channel_progress(&inc->channel, &actor->mailbox) < 0)
-        ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "a page that cannot be");
-    else if (actor->mailbox.sent_number > actor->mailbox.done_number &&
-             actor->mailbox.done_number == actor->progress_seen)
-        ward__incarnation_kill(inc, WARD__DOOM_MESSAGE, "message");
-    ward__actor_watch_progress(actor);
-}
-
-void
-ward__actor_watch_progress(struct ward__actor *actor)
-{
-    struct ward__mailbox *box = &actor->mailbox;
-
-    if (actor->message_ms == INT64_MAX || actor->now == NULL || actor->progress.is_armed ||
-        box->sent_number == box->done_number)
-        return;
-    if (actor->now->stage != WARD__STAGE_UP || actor->now->doom != WARD__DOOM_NONE)
-        return;
-    actor->progress_seen = box->done_number;
-    set_deadline(actor, &actor->progress, actor->message_ms, message_is_late);
 }
 
 /* ---- what the engine wants ---- */
@@ -245,7 +156,8 @@ do_start(struct ward__actor *actor)
     if (result < 0)
         ward__actor_spawn_failed(actor, result, "prepare");
     else
-        set_deadline(actor, &actor->deadline, actor->start_ms, start_is_late);
+        ward__actor_set_deadline(actor, &actor->deadline, actor->start_ms,
+                                 ward__actor_start_is_late);
 }
 
 static void
@@ -255,8 +167,8 @@ pack_verdict(struct ward__sink *sink, const void *what)
 }
 
 /* Tells one that raised whether to exit now or to wait for FINISH. */
-static void
-say_verdict(struct ward__actor *actor, bool is_exit)
+void
+ward__actor_say_verdict(struct ward__actor *actor, bool is_exit)
 {
     ward_directive verdict = is_exit ? WARD_DIRECTIVE_RESTART : WARD_DIRECTIVE_STOP;
 
@@ -289,10 +201,11 @@ do_decide(struct ward__actor *actor)
 
     if (actor->node.goal != WARD__GOAL_STOP && actor->failure != NULL)
         directive = ask_decider(actor);
-    ward__engine_directive(engine_of(actor), &actor->node, directive, ward__clock_ms());
+    ward__engine_directive(&actor->sys->engine, &actor->node, directive,
+                           ward__clock_ms());
     actor->is_failure_cause = true;
-    tell_failed(actor);
-    say_verdict(actor, actor->node.must_exit);
+    ward__actor_tell_failed(actor);
+    ward__actor_say_verdict(actor, actor->node.must_exit);
 }
 
 static void
@@ -306,11 +219,12 @@ static void
 do_halt(struct ward__actor *actor)
 {
     if (actor->now == NULL) {
-        ward__engine_died(engine_of(actor), &actor->node);
+        ward__engine_died(&actor->sys->engine, &actor->node);
     } else if (actor->node.options.is_brutal) {
         ward__incarnation_kill(actor->now, WARD__DOOM_STOP, "stop");
     } else {
-        set_deadline(actor, &actor->deadline, actor->shutdown_ms, stop_is_late);
+        ward__actor_set_deadline(actor, &actor->deadline, actor->shutdown_ms,
+                                 ward__actor_stop_is_late);
         ward__actor_say(actor, pack_halt, NULL);
     }
 }
@@ -328,11 +242,12 @@ do_finish(struct ward__actor *actor)
                                   actor->is_failure_cause ? actor->failure : NULL};
 
     if (actor->now == NULL) {
-        ward__engine_died(engine_of(actor), &actor->node);
+        ward__engine_died(&actor->sys->engine, &actor->node);
         return;
     }
     actor->now->stage = WARD__STAGE_LAST;
-    set_deadline(actor, &actor->deadline, actor->shutdown_ms, stop_is_late);
+    ward__actor_set_deadline(actor, &actor->deadline, actor->shutdown_ms,
+                             ward__actor_stop_is_late);
     ward__actor_say(actor, pack_finish, &finish);
 }
 
@@ -340,39 +255,42 @@ static void
 do_exit(struct ward__actor *actor)
 {
     if (actor->now == NULL) {
-        ward__engine_died(engine_of(actor), &actor->node);
+        ward__engine_died(&actor->sys->engine, &actor->node);
         return;
     }
-    set_deadline(actor, &actor->deadline, EXIT_MS, stop_is_late);
-    say_verdict(actor, true);
+    ward__actor_set_deadline(actor, &actor->deadline, EXIT_MS, ward__actor_stop_is_late);
+    ward__actor_say_verdict(actor, true);
 }
 
 static void
 do_recover(struct ward__actor *actor)
 {
-    int result = actor->sys->is_forced ? -ESHUTDOWN : make_process(actor, WARD__GO_CLEANUP);
+    int result =
+        actor->sys->is_forced ? -ESHUTDOWN : make_process(actor, WARD__GO_CLEANUP);
 
     if (result < 0) {
-        tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
-        ward__engine_recovered(engine_of(actor), &actor->node);
+        ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
+        ward__engine_recovered(&actor->sys->engine, &actor->node);
         return;
     }
-    set_deadline(actor, &actor->deadline, actor->shutdown_ms, stop_is_late);
+    ward__actor_set_deadline(actor, &actor->deadline, actor->shutdown_ms,
+                             ward__actor_stop_is_late);
 }
 
 static void
 delay_over(struct ward__timer *timer)
 {
-    struct ward__actor *actor = actor_at(timer, offsetof(struct ward__actor, delay));
+    struct ward__actor *actor =
+        ward__actor_at(timer, offsetof(struct ward__actor, delay));
 
-    ward__engine_expired(engine_of(actor), &actor->node);
+    ward__engine_expired(&actor->sys->engine, &actor->node);
     ward__system_pump(actor->sys);
 }
 
 static void
 do_delay(struct ward__actor *actor)
 {
-    set_deadline(actor, &actor->delay, actor->node.delay_ms, delay_over);
+    ward__actor_set_deadline(actor, &actor->delay, actor->node.delay_ms, delay_over);
 }
 
 /* ---- the end ---- */
@@ -393,8 +311,8 @@ end_of(const struct ward__actor *actor)
     }
 }
 
-static void
-answer_parent(struct ward__actor *actor, int status)
+void
+ward__actor_answer_parent(struct ward__actor *actor, int status)
 {
     struct ward__spawn_answer *answer = &actor->spawn_answer;
 
@@ -413,8 +331,8 @@ hand_up(struct ward__actor *actor)
     struct ward__actor *parent = actor->parent;
     ward_failure record;
 
-    if (actor->failure == NULL ||
-        (parent->node.goal != WARD__GOAL_FAIL && parent->node.goal != WARD__GOAL_ESCALATE))
+    if (actor->failure == NULL || (parent->node.goal != WARD__GOAL_FAIL &&
+                                   parent->node.goal != WARD__GOAL_ESCALATE))
         return;
     record = *actor->failure;
     record.actor = parent->ref;
@@ -462,18 +380,18 @@ do_end(struct ward__actor *actor)
     ward__watch_tell(actor, end, reason);
     if (actor->node.why == WARD__ENDED_IGNORED)
         actor->sys->last_ignored = actor->ref;
-    answer_parent(actor, actor->node.why == WARD__ENDED_IGNORED ? -WARD_EIGNORED
-                                                                : -WARD_ESTART);
+    ward__actor_answer_parent(
+        actor, actor->node.why == WARD__ENDED_IGNORED ? -WARD_EIGNORED : -WARD_ESTART);
     if (actor->node.goal == WARD__GOAL_ESCALATE)
         hand_up(actor);
     ward__actor_free(actor);
 }
 
 static void (*const effects[])(struct ward__actor *actor) = {
-    [WARD__NODE_STARTING] = do_start,     [WARD__NODE_DECIDING] = do_decide,
-    [WARD__NODE_HALTING] = do_halt,       [WARD__NODE_FINISHING] = do_finish,
-    [WARD__NODE_EXITING] = do_exit,       [WARD__NODE_RECOVERING] = do_recover,
-    [WARD__NODE_DELAYED] = do_delay,      [WARD__NODE_ENDED] = do_end,
+    [WARD__NODE_STARTING] = do_start, [WARD__NODE_DECIDING] = do_decide,
+    [WARD__NODE_HALTING] = do_halt,   [WARD__NODE_FINISHING] = do_finish,
+    [WARD__NODE_EXITING] = do_exit,   [WARD__NODE_RECOVERING] = do_recover,
+    [WARD__NODE_DELAYED] = do_delay,  [WARD__NODE_ENDED] = do_end,
 };
 
 void
@@ -490,20 +408,23 @@ ward__actor_ready(struct ward__actor *actor)
 {
     ward__timer_cancel(&actor->sys->loop, &actor->deadline);
     if (actor->node.state == WARD__NODE_HALTING) /* its stop was waiting for this */
-        set_deadline(actor, &actor->deadline, actor->shutdown_ms, stop_is_late);
-    ward__engine_ready(engine_of(actor), &actor->node);
+        ward__actor_set_deadline(actor, &actor->deadline, actor->shutdown_ms,
+                                 ward__actor_stop_is_late);
+    ward__engine_ready(&actor->sys->engine, &actor->node);
     actor->is_failure_cause = false;
-    tell(actor, actor->was_up || actor->lives > 1 ? WARD_EVENT_RESTARTED : WARD_EVENT_STARTED,
-         NULL);
+    ward__actor_tell(actor,
+                     actor->was_up || actor->lives > 1 ? WARD_EVENT_RESTARTED
+                                                       : WARD_EVENT_STARTED,
+                     NULL);
     actor->was_up = true;
-    answer_parent(actor, 0);
+    ward__actor_answer_parent(actor, 0);
     ward__actor_write(actor);
 }
 
 void
 ward__actor_ignored(struct ward__actor *actor)
 {
-    ward__engine_ignored(engine_of(actor), &actor->node);
+    ward__engine_ignored(&actor->sys->engine, &actor->node);
 }
 
 void
@@ -512,7 +433,7 @@ ward__actor_quiet(struct ward__actor *actor, int why, const char *reason)
     static const enum ward__says says[] = {[WARD__QUIET_ASKED] = WARD__SAYS_ASKED,
                                            [WARD__QUIET_STOP] = WARD__SAYS_STOP,
                                            [WARD__QUIET_RESTART] = WARD__SAYS_RESTART};
-    struct ward__engine *engine = engine_of(actor);
+    struct ward__engine *engine = &actor->sys->engine;
 
     /* Its page says that the last message is done. */
     if (ward__channel_progress(&actor->now->channel, &actor->mailbox) < 0) {
@@ -526,232 +447,6 @@ ward__actor_quiet(struct ward__actor *actor, int why, const char *reason)
     if (why == WARD__QUIET_STOP)
         strncpy(actor->own_reason, reason, sizeof actor->own_reason - 1);
     ward__engine_quiet(engine, &actor->node, says[why], ward__clock_ms());
-}
-
-/* ---- failures ---- */
-
-/*
- * What becomes of the message in hand. It is dropped, and kept aside for the event; or, where
- * the spec says so and nothing of it has left, it stays in front and is tried again.
- */
-static void
-take_poison(struct ward__actor *actor, const struct ward__hand *hand,
-            struct ward__blame *blame, ward_letter letter)
-{
-    struct ward__mailbox *box = &actor->mailbox;
-    uint8_t *frame = NULL;
-    uint8_t *attempt;
-    size_t size = 0;
-
-    if (!hand->is_in_hand)
-        return;
-    attempt = ward__mailbox_first_byte(box, WARD__ATTEMPT_AT);
-    if (ward__mailbox_first(box, &frame, &size) < 0)
-        actor->sys->notices.lost++;
-    if (frame != NULL && blame != NULL)
-        ward__blame_message(blame, frame, size);
-    if (letter == WARD_LETTER_POISON && *attempt < actor->redeliver && !hand->was_early) {
-        ++*attempt;
-        actor->spare_frame = frame; /* the record borrows it until it is copied */
-        return;
-    }
-    ward__mailbox_free_to(box, box->done_number + 1);
-    free(actor->poison);
-    actor->poison = frame;
-    actor->poison_size = size;
-    actor->poison_letter = letter;
-}
-
-static void
-keep_failure(struct ward__actor *actor, const struct ward__blame *blame)
-{
-    free(actor->failure);
-    actor->failure = ward__failure_copy(&blame->failure);
-    if (actor->failure == NULL)
-        actor->sys->notices.lost++;
-    free(actor->spare_frame);
-    actor->spare_frame = NULL;
-}
-
-void
-ward__actor_raised(struct ward__actor *actor, struct ward__blame *blame)
-{
-    struct ward__incarnation *inc = actor->now;
-    bool is_asked = actor->node.state == WARD__NODE_HALTING;
-    struct ward__hand hand;
-
-    if (ward__channel_progress(&inc->channel, &actor->mailbox) < 0 ||
-        ward__channel_hand(&inc->channel, &actor->mailbox, &hand) < 0) {
-        ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "a page that cannot be");
-        return;
-    }
-    take_poison(actor, &hand, blame, WARD_LETTER_POISON);
-    keep_failure(actor, blame);
-    ward__timer_cancel(&actor->sys->loop, &actor->deadline);
-    ward__engine_failed(engine_of(actor), &actor->node, true);
-    if (!is_asked)
-        return;
-    actor->is_failure_cause = true;
-    tell_failed(actor);
-    say_verdict(actor, actor->node.must_exit);
-}
-
-/* A process is gone: nothing of it is left but what it said, and what it has not done is to be
- * sent again. */
-static void
-bury(struct ward__actor *actor, int status)
-{
-    ward__timer_cancel(&actor->sys->loop, &actor->deadline);
-    ward__timer_cancel(&actor->sys->loop, &actor->progress);
-    ward__incarnation_free(actor->now);
-    ward__mailbox_rewind(&actor->mailbox);
-    ward__asks_incarnation_over(actor, status);
-    ward__asks_forget(actor);
-}
-
-void
-ward__actor_spawn_failed(struct ward__actor *actor, int error, const char *step)
-{
-    struct ward__blame blame;
-    bool is_cleanup = actor->node.state == WARD__NODE_RECOVERING;
-
-    ward__timer_cancel(&actor->sys->loop, &actor->deadline);
-    ward__blame_spawn(&blame, actor, error, step);
-    if (is_cleanup) {
-        tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
-    } else {
-        tell(actor, WARD_EVENT_SPAWN_RETRY, &blame.failure);
-        keep_failure(actor, &blame);
-    }
-    ward__engine_spawn_error(engine_of(actor), &actor->node);
-}
-
-static void
-cleanup_over(struct ward__actor *actor)
-{
-    struct ward__incarnation *inc = actor->now;
-    struct ward__blame blame;
-
-    ward__incarnation_last_words(inc);
-    ward__blame_death(&blame, inc, ward__clock_ms());
-    if (inc->doom == WARD__DOOM_STOP || inc->doom == WARD__DOOM_SERVER)
-        tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
-    else if (inc->stage != WARD__STAGE_GONE)
-        tell(actor, WARD_EVENT_CLEANUP_FAILED, &blame.failure);
-    bury(actor, 0);
-    ward__engine_recovered(engine_of(actor), &actor->node);
-}
-
-/* Lost with the fork server: nobody's fault. A message of which something has left already
- * cannot be tried again. */
-static void
-lost_over(struct ward__actor *actor, const struct ward__hand *hand, struct ward__blame *blame)
-{
-    bool is_wanted = actor->node.state == WARD__NODE_UP ||
-                     actor->node.state == WARD__NODE_STARTING;
-
-    if (hand->was_early)
-        take_poison(actor, hand, blame, WARD_LETTER_INTERRUPTED);
-    keep_failure(actor, blame);
-    bury(actor, -WARD_ECRASHED);
-    ward__engine_lost(engine_of(actor), &actor->node);
-    if (!is_wanted)
-        return;
-    actor->is_failure_cause = true;
-    tell_failed(actor);
-}
-
-/* It was told to go, or has said all it had to say. True if that is all there is to it. */
-static bool
-was_expected(struct ward__actor *actor, const struct ward__blame *blame)
-{
-    struct ward__incarnation *inc = actor->now;
-    enum ward__node_state state = actor->node.state;
-
-    if (inc->stage == WARD__STAGE_GONE || inc->has_raised || state == WARD__NODE_EXITING)
-        return true;
-    if (state == WARD__NODE_FINISHING || state == WARD__NODE_EMPTYING) {
-        if (state == WARD__NODE_FINISHING && inc->doom == WARD__DOOM_STOP)
-            tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
-        else if (state == WARD__NODE_FINISHING)
-            tell(actor, WARD_EVENT_CLEANUP_FAILED, &blame->failure);
-        return true;
-    }
-    if (state == WARD__NODE_HALTING && inc->doom == WARD__DOOM_STOP) {
-        if (actor->node.owes_post_stop && actor->node.options.has_post_stop &&
-            !actor->node.options.is_brutal)
-            tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
-        actor->node.owes_post_stop = false;
-        return true;
-    }
-    return false;
-}
-
-/* The message in hand, where the page can be believed. */
-static struct ward__hand
-look_at_hand(struct ward__actor *actor)
-{
-    struct ward__incarnation *inc = actor->now;
-    struct ward__hand hand = {0};
-
-    if (inc->has_raised ||
-        ward__channel_hand(&inc->channel, &actor->mailbox, &hand) < 0)
-        hand = (struct ward__hand){0};
-    return hand;
-}
-
-static void
-failure_over(struct ward__actor *actor, const struct ward__hand *hand,
-             struct ward__blame *blame)
-{
-    bool is_asked = actor->node.state == WARD__NODE_HALTING;
-
-    take_poison(actor, hand, blame, WARD_LETTER_POISON);
-    keep_failure(actor, blame);
-    bury(actor, -WARD_ECRASHED);
-    ward__engine_failed(engine_of(actor), &actor->node, false);
-    if (!is_asked)
-        return; /* the event follows the decision */
-    actor->is_failure_cause = true;
-    tell_failed(actor);
-}
-
-void
-ward__actor_over(struct ward__actor *actor)
-{
-    struct ward__incarnation *inc = actor->now;
-    struct ward__blame blame;
-    struct ward__hand hand;
-    const char *step;
-    int error;
-
-    if (inc->is_cleanup) {
-        cleanup_over(actor);
-        return;
-    }
-    ward__incarnation_last_words(inc);
-    if (ward__blame_is_spawn(inc, &error, &step)) {
-        bury(actor, -WARD_ECRASHED);
-        ward__actor_spawn_failed(actor, error, step);
-        return;
-    }
-    hand = look_at_hand(actor);
-    ward__blame_death(&blame, inc, ward__clock_ms());
-    if (inc->doom == WARD__DOOM_SERVER && !inc->has_exit) {
-        lost_over(actor, &hand, &blame);
-    } else if (was_expected(actor, &blame)) {
-        if (hand.was_early && hand.is_in_hand) {
-            take_poison(actor, &hand, NULL, WARD_LETTER_INTERRUPTED);
-            ward__post_dead_frame(actor, WARD_LETTER_INTERRUPTED, actor->poison,
-                                  actor->poison_size);
-            free(actor->poison);
-            actor->poison = NULL;
-        }
-        bury(actor, inc->has_raised ? -WARD_ECRASHED : -WARD_ESTOPPED);
-        ward__engine_died(engine_of(actor), &actor->node);
-    } else {
-        failure_over(actor, &hand, &blame);
-    }
 }
 
 /* ---- ends that somebody asks for ---- */
@@ -770,7 +465,8 @@ drain(struct ward__actor *actor)
 
     if (actor->is_draining)
         return 0;
-    result = ward__post(actor, WARD__TYPE_DRAIN, (ward_ref){0, 0}, pack_nothing, NULL, true);
+    result =
+        ward__post(actor, WARD__TYPE_DRAIN, (ward_ref){0, 0}, pack_nothing, NULL, true);
     if (result == 0)
         actor->is_draining = true;
     return result;
@@ -781,7 +477,7 @@ ward__actor_end(struct ward__actor *actor, int how)
 {
     switch (how) {
     case WARD__HOW_STOP:
-        ward__engine_stop(engine_of(actor), &actor->node);
+        ward__engine_stop(&actor->sys->engine, &actor->node);
         return 0;
     case WARD__HOW_DRAIN:
         return drain(actor);
@@ -790,33 +486,9 @@ ward__actor_end(struct ward__actor *actor, int how)
             ward__incarnation_kill(actor->now, WARD__DOOM_KILL, "");
         return 0;
     case WARD__HOW_RESTART:
-        ward__engine_restart(engine_of(actor), &actor->node);
+        ward__engine_restart(&actor->sys->engine, &actor->node);
         return 0;
     default:
         return -EINVAL;
     }
-}
-
-static void
-spawn_is_late(struct ward__timer *timer)
-{
-    struct ward__actor *actor =
-        actor_at(timer, offsetof(struct ward__actor, spawn_answer.deadline));
-
-    answer_parent(actor, -ETIMEDOUT);
-    ward__engine_stop(engine_of(actor), &actor->node);
-    ward__system_pump(actor->sys);
-}
-
-void
-ward__actor_owe_answer(struct ward__actor *actor, uint64_t request)
-{
-    struct ward__spawn_answer *answer = &actor->spawn_answer;
-    int64_t after = actor->start_ms == INT64_MAX ? INT64_MAX
-                                                 : actor->start_ms + SPAWN_SLACK_MS;
-
-    answer->is_owed = true;
-    answer->request = request;
-    answer->incarnation = actor->parent->incarnation;
-    set_deadline(actor, &answer->deadline, after, spawn_is_late);
 }

@@ -27,8 +27,8 @@ set_timerfd(struct ward__loop *loop)
 {
     struct ward__timer *first = RB_MIN(ward__timers, &loop->timers);
     int64_t at = first != NULL ? (first->at > 0 ? first->at : 1) : 0;
-    struct itimerspec spec = {.it_value = {.tv_sec = at / 1000,
-                                           .tv_nsec = at % 1000 * 1000000}};
+    struct itimerspec spec = {
+        .it_value = {.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000}};
 
     if (at == loop->set_to || (loop->set_to != 0 && at > loop->set_to))
         return;

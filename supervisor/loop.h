@@ -17,7 +17,7 @@
 #include <bsd/sys/tree.h>
 
 struct ward__timer {
-    int64_t at; /* monotonic milliseconds; meaningful while armed */
+    int64_t at;     /* monotonic milliseconds; meaningful while armed */
     uint64_t order; /* equal deadlines fire in the order they were set */
     bool is_armed;
     void (*fire)(struct ward__timer *timer);

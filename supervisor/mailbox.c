@@ -99,7 +99,8 @@ grow(struct ward__mailbox *box, size_t needed)
 
 /* Bytes and messages that count against the limits. */
 static void
-counted(const struct ward__mailbox *box, bool in_hand, uint64_t *bytes, uint64_t *messages)
+counted(const struct ward__mailbox *box, bool in_hand, uint64_t *bytes,
+        uint64_t *messages)
 {
     *bytes = box->tail - box->done;
     *messages = box->tail_number - box->done_number;

@@ -29,8 +29,8 @@ struct ward__mailbox {
     size_t capacity;
     uint64_t done, sent, tail;                      /* positions */
     uint64_t done_number, sent_number, tail_number; /* messages up to there, whole ones */
-    size_t sent_left;      /* bytes missing to the end of the frame in which `sent` lies */
-    uint64_t limit_bytes;  /* UINT64_MAX: no limit */
+    size_t sent_left;     /* bytes missing to the end of the frame in which `sent` lies */
+    uint64_t limit_bytes; /* UINT64_MAX: no limit */
     uint64_t limit_messages;
 };
 

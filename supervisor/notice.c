@@ -95,7 +95,8 @@ copy_event(const ward_event *event)
         is_short |= notice->failure == NULL;
     }
     if (event->message != NULL) {
-        notice->message = ward__message_copy(event->message->type, event->message->values);
+        notice->message =
+            ward__message_copy(event->message->type, event->message->values);
         is_short |= notice->message == NULL;
     }
     if (is_short) {
@@ -124,7 +125,8 @@ ward__notice_event(struct ward_system *sys, const ward_event *event)
 }
 
 int
-ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender, ward_raw values)
+ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
+                     ward_raw values)
 {
     struct ward__notice *notice = WARD__NEW(calloc(1, sizeof *notice));
 

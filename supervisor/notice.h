@@ -32,8 +32,8 @@ int ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
 /* An answer for a callback; `values` only with status 0. Made ahead by ward__notice_reserve, so
  * that it cannot fail when it is due. */
 struct ward__notice *ward__notice_reserve(ward_on_reply on_reply, void *user);
-void ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved, int status,
-                         ward_raw values);
+void ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved,
+                         int status, ward_raw values);
 void ward__notice_drop(struct ward__notice *reserved);
 
 void ward__notice_room(struct ward_system *sys, ward_ref ref);

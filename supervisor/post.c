@@ -41,7 +41,8 @@ write_soon(struct ward__actor *actor)
         ward__actor_write(actor);
         return;
     }
-    inc->channel.is_blocked = true; /* so the loop writes when the socket can: at its next turn */
+    inc->channel.is_blocked =
+        true; /* so the loop writes when the socket can: at its next turn */
     ward__incarnation_watch(inc);
 }
 
@@ -141,7 +142,8 @@ ward__post_dead_frame(struct ward__actor *actor, ward_letter why, const uint8_t 
 }
 
 void
-ward__post_unhandled(struct ward_system *sys, int64_t type, ward_ref sender, ward_raw values)
+ward__post_unhandled(struct ward_system *sys, int64_t type, ward_ref sender,
+                     ward_raw values)
 {
     ward__ask_fail(sys, sender, -WARD_EUNHANDLED);
     ward__post_dead(sys, WARD_LETTER_UNHANDLED, sys->ctx.self, "/", type, values);

@@ -28,9 +28,8 @@ pid_t
 ward__clone_silent(int *pidfd)
 {
     int opened = -1;
-    struct clone_args arguments = {.flags = CLONE_PIDFD,
-                                   .pidfd = (uint64_t)(uintptr_t)&opened,
-                                   .exit_signal = 0};
+    struct clone_args arguments = {
+        .flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&opened, .exit_signal = 0};
     long pid = WARD__SYS(syscall(SYS_clone3, &arguments, sizeof arguments));
 
     if (pid < 0)

@@ -124,7 +124,8 @@ root_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
     if (result < 0)
         return result;
     from.asker = sys->root;
-    result = ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), pack_list, &list);
+    result =
+        ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), pack_list, &list);
     if (result == -EAGAIN)
         want_room(actor);
     if (result < 0)
@@ -140,8 +141,8 @@ root_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
 }
 
 static int
-root_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply, void *user,
-              const ward_value *values, size_t count)
+root_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply,
+              void *user, const ward_value *values, size_t count)
 {
     ward_system *sys = system_of(ctx);
     struct list list = {values + 1, count - 1};
@@ -154,7 +155,8 @@ root_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply
     from.notice = ward__notice_reserve(on_reply, user);
     if (from.notice == NULL)
         return -ENOMEM;
-    result = ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), pack_list, &list);
+    result =
+        ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), pack_list, &list);
     if (result < 0)
         ward__notice_drop(from.notice);
     if (result == -EAGAIN)

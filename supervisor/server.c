@@ -12,8 +12,8 @@
 #include "ipc/fds.h"
 #include "supervisor/control.h"
 #include "supervisor/incarnation.h"
-#include "supervisor/process.h"
 #include "supervisor/life.h"
+#include "supervisor/process.h"
 #include "supervisor/system.h"
 
 enum { ANSWER_MS = 5000, SERVE_MS = 2000, CLOSE_MS = 2000 };
@@ -28,7 +28,8 @@ static void try_again(struct ward__timer *timer);
 static struct ward__link *
 link_of_retry(struct ward__timer *timer)
 {
-    return (struct ward__link *)(void *)((char *)timer - offsetof(struct ward__link, retry));
+    return (struct ward__link *)(void *)((char *)timer -
+                                         offsetof(struct ward__link, retry));
 }
 
 static struct ward__incarnation *
@@ -82,9 +83,8 @@ ward__link_open(struct ward__link *link, struct ward_system *sys)
 {
     int result;
 
-    *link = (struct ward__link){.sys = sys,
-                                .server = {.control = -1, .pidfd = -1},
-                                .retry_ms = RETRY_FIRST_MS};
+    *link = (struct ward__link){
+        .sys = sys, .server = {.control = -1, .pidfd = -1}, .retry_ms = RETRY_FIRST_MS};
     TAILQ_INIT(&link->queue);
     link->control_watcher.data = link;
     link->death_watcher.data = link;
@@ -161,8 +161,8 @@ static void
 ask_again_soon(struct ward__link *link)
 {
     if (!link->retry.is_armed)
-        ward__timer_set(&link->sys->loop, &link->retry,
-                        ward__clock_ms() + link->retry_ms, try_again);
+        ward__timer_set(&link->sys->loop, &link->retry, ward__clock_ms() + link->retry_ms,
+                        try_again);
 }
 
 static bool

@@ -16,12 +16,12 @@
 #include "ipc/page.h"
 
 struct ward__spawn_record {
-    int channel;  /* owned */
-    int page_fd;  /* owned */
+    int channel;            /* owned */
+    int page_fd;            /* owned */
     int fds[WARD__FDS_MAX]; /* owned: become 3, 4, ... */
     size_t fd_count;
     char name[16];
-    pid_t parent; /* the fork server: the worker dies with it */
+    pid_t parent;            /* the fork server: the worker dies with it */
     struct ward__page *page; /* mapped by the first step */
 };
 

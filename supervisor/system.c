@@ -11,6 +11,7 @@
 #include "ipc/failure.h"
 #include "ipc/fault.h"
 #include "supervisor/ask.h"
+#include "supervisor/deadline.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/life.h"
 #include "supervisor/root.h"
@@ -418,8 +419,8 @@ ward_system_fd(const ward_system *sys)
 static void
 stop_is_late(struct ward__timer *timer)
 {
-    ward_system *sys = (ward_system *)(void *)((char *)timer -
-                                               offsetof(ward_system, stop_deadline));
+    ward_system *sys =
+        (ward_system *)(void *)((char *)timer - offsetof(ward_system, stop_deadline));
     struct ward__actor *actor;
     uint32_t at = 0;
 

@@ -40,7 +40,7 @@ struct ward_system {
 
     struct ward__engine engine;
     bool is_pumping;
-    struct ward__paths paths; /* of all living actors */
+    struct ward__paths paths;  /* of all living actors */
     struct ward__slots actors; /* struct ward__actor, owned */
     struct ward__actor *root;  /* owned: the host as an actor, without a process */
     struct ward__slots asks;   /* struct ward__ask, owned */
@@ -81,7 +81,7 @@ void ward__system_fail(struct ward_system *sys, const ward_failure *failure);
 
 /* Runs the loop until `is_over` says so: 0; or until the deadline (negative: none):
  * -ETIMEDOUT. No callback of the host's runs. */
-int ward__system_run_until(struct ward_system *sys, bool (*is_over)(void *user), void *user,
-                           int64_t deadline);
+int ward__system_run_until(struct ward_system *sys, bool (*is_over)(void *user),
+                           void *user, int64_t deadline);
 
 #endif

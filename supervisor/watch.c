@@ -36,7 +36,8 @@ pack_ending(struct ward__sink *sink, const void *what)
 static void
 tell(struct ward__actor *watcher, const struct ending *ending)
 {
-    if (ward__post(watcher, WARD_TERMINATED, (ward_ref){0, 0}, pack_ending, ending, true) < 0)
+    if (ward__post(watcher, WARD_TERMINATED, (ward_ref){0, 0}, pack_ending, ending,
+                   true) < 0)
         watcher->sys->notices.lost++;
 }
 
@@ -65,7 +66,8 @@ remember(struct ward__actor *target, const struct ward__actor *watcher)
         if (is_same(&target->watchers[i], watcher))
             return 0;
     if (target->watcher_count == target->watcher_capacity) {
-        size_t capacity = target->watcher_capacity != 0 ? 2 * target->watcher_capacity : 4;
+        size_t capacity =
+            target->watcher_capacity != 0 ? 2 * target->watcher_capacity : 4;
         struct ward__watcher *watchers =
             WARD__NEW(realloc(target->watchers, capacity * sizeof *watchers));
         if (watchers == NULL)

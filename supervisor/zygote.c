@@ -105,7 +105,8 @@ read_request(struct zygote *z)
     struct ward__control request;
     int fds[WARD__FDS_MAX];
     size_t fd_count = 0;
-    int result = ward__packet_receive(z->control, &request, sizeof request, fds, &fd_count);
+    int result =
+        ward__packet_receive(z->control, &request, sizeof request, fds, &fd_count);
 
     if (result == 0 || result == -ECONNRESET)
         end_all();

@@ -218,7 +218,8 @@ call_back(struct ward__worker *w, const struct ward__answer *answer)
     has_reply = answer->status == 0 &&
                 ward__message_init(&reply, WARD_REPLY, answer->values, &w->arena) == 0;
     ward__phase_set(w, WARD_PHASE_CALLBACK);
-    next = call.on_reply(&w->ctx, (int)answer->status, has_reply ? &reply : NULL, call.user);
+    next =
+        call.on_reply(&w->ctx, (int)answer->status, has_reply ? &reply : NULL, call.user);
     obey(w, next == WARD_UNHANDLED ? WARD_SAME : next, w->outbox.done);
     ward__phase_set(w, WARD_PHASE_IDLE);
 }

@@ -130,7 +130,8 @@ append(struct ward__outbox *box, void (*pack)(struct ward__sink *sink, const voi
 
 int
 ward__outbox_put(struct ward__outbox *box,
-                 void (*pack)(struct ward__sink *sink, const void *what), const void *what)
+                 void (*pack)(struct ward__sink *sink, const void *what),
+                 const void *what)
 {
     int result = append(box, pack, what);
 

@@ -22,9 +22,9 @@
 #include "ipc/wire.h"
 
 struct ward__outbox {
-    struct ward__page *page; /* borrowed */
-    int channel;             /* borrowed */
-    uint64_t base;           /* position in the stream of the first byte */
+    struct ward__page *page;         /* borrowed */
+    int channel;                     /* borrowed */
+    uint64_t base;                   /* position in the stream of the first byte */
     size_t written, committed, size; /* offsets from there */
     size_t capacity;
     size_t frame_bytes; /* the largest frame */

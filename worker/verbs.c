@@ -85,10 +85,10 @@ send_ask(struct ward__worker *w, ward_ref to, uint64_t request, int timeout_ms,
     struct outgoing o = {.values = values + 1, .count = count - 1};
 
     o.ask = (struct ward__ask_frame){.to = to,
-                               .request = request,
-                               .timeout_ms = timeout_ms,
-                               .is_blocking = is_blocking,
-                               .type = ward__type_of(values)};
+                                     .request = request,
+                                     .timeout_ms = timeout_ms,
+                                     .is_blocking = is_blocking,
+                                     .type = ward__type_of(values)};
     return ward__outbox_put(&w->outbox, pack_ask, &o);
 }
 
@@ -292,7 +292,8 @@ worker_end(ward_ctx *ctx, ward_ref ref, enum ward__end_how how)
     struct ward__end end = {how, ref};
     int result = check_not_cleanup(worker_of(ctx));
 
-    return result < 0 ? result : ward__outbox_put(&worker_of(ctx)->outbox, pack_end, &end);
+    return result < 0 ? result
+                      : ward__outbox_put(&worker_of(ctx)->outbox, pack_end, &end);
 }
 
 static void

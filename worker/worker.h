@@ -63,8 +63,8 @@ struct ward__worker {
     struct ward_arena life;   /* of the incarnation */
     struct ward__raise raise;
     char own_reason[WARD_MAX_ID + 1]; /* of ward_stop_self; "" if it was not called */
-    bool is_halting; /* the host said HALT: begin no message */
-    bool is_cleanup; /* this process only runs post_stop */
+    bool is_halting;                  /* the host said HALT: begin no message */
+    bool is_cleanup;                  /* this process only runs post_stop */
 
     struct ward__slots requests; /* struct ward__request, owned */
     struct ward__refset watched;
@@ -77,11 +77,13 @@ extern const struct ward__verbs ward__worker_verbs;
 /* The next frame: one that was put off, else from the socket, for which it waits until
  * `deadline_ms` (monotonic; negative: for ever), everything committed being written first. 1;
  * 0: the deadline. The process ends at end of file. */
-int ward__inbox_next(struct ward__worker *w, struct ward__frame *frame, int64_t deadline_ms);
+int ward__inbox_next(struct ward__worker *w, struct ward__frame *frame,
+                     int64_t deadline_ms);
 
 /* Waits, inside a handler, for the answer to a request; whatever else comes is put off. 0, or
  * -ECANCELED: HALT came. The answer's bytes are valid until the handler returns. */
-int ward__inbox_await(struct ward__worker *w, uint64_t request, struct ward__answer *answer);
+int ward__inbox_await(struct ward__worker *w, uint64_t request,
+                      struct ward__answer *answer);
 
 /* A handler has returned: what it put off comes next. */
 void ward__inbox_resume(struct ward__worker *w);
@@ -94,7 +96,8 @@ void ward__lane_heard(struct ward__worker *w);
 /* Runs what a start runs. 0; WARD_START_IGNORE; -WARD_ERAISED: w->raise says what failed. */
 int ward__hooks_start(struct ward__worker *w, enum ward__go_mode mode);
 /* Runs post_stop, says BYE and ends the process. */
-_Noreturn void ward__hooks_finish(struct ward__worker *w, const struct ward__finish *finish);
+_Noreturn void ward__hooks_finish(struct ward__worker *w,
+                                  const struct ward__finish *finish);
 /* Reports w->raise, waits for the verdict and does it. */
 _Noreturn void ward__hooks_fail(struct ward__worker *w);
 /* Ends the process as an incarnation ends: output flushed, no exit handlers. */

@@ -15,17 +15,17 @@ WARD_BEGIN
 
 /* One table makes the kinds and their names. */
 #define WARD_EVENTS(X)                                                                   \
-    X(STARTED, "started")                 /* up for the first time */                     \
-    X(RESTARTED, "restarted")             /* up again: post_restart is through */         \
-    X(FAILED, "failed")                   /* failure and directive are set */             \
-    X(DEAD_LETTER, "dead letter")         /* message and letter are set */                \
-    X(STOPPED, "stopped")                 /* ended for good; reason says why */           \
-    X(SPAWN_RETRY, "spawn retry")         /* no process could be made: tried again */     \
-    X(CLEANUP_FAILED, "cleanup failed")   /* post_stop itself failed; failure is set */   \
-    X(CLEANUP_SKIPPED, "cleanup skipped") /* post_stop was cut off at the deadline */     \
-    X(LOG, "log")                         /* a line of the actor's, in text */            \
-    X(FORKSERVER_LOST, "fork server lost") /* its workers are started again */            \
-    X(EVENTS_LOST, "events lost")         /* no memory: count says how many */
+    X(STARTED, "started")                  /* up for the first time */                   \
+    X(RESTARTED, "restarted")              /* up again: post_restart is through */       \
+    X(FAILED, "failed")                    /* failure and directive are set */           \
+    X(DEAD_LETTER, "dead letter")          /* message and letter are set */              \
+    X(STOPPED, "stopped")                  /* ended for good; reason says why */         \
+    X(SPAWN_RETRY, "spawn retry")          /* no process could be made: tried again */   \
+    X(CLEANUP_FAILED, "cleanup failed")    /* post_stop itself failed; failure is set */ \
+    X(CLEANUP_SKIPPED, "cleanup skipped")  /* post_stop was cut off at the deadline */   \
+    X(LOG, "log")                          /* a line of the actor's, in text */          \
+    X(FORKSERVER_LOST, "fork server lost") /* its workers are started again */           \
+    X(EVENTS_LOST, "events lost")          /* no memory: count says how many */
 
 typedef enum ward_event_kind {
 #define WARD_EVENT_ENUM(name, text) WARD_EVENT_##name,
@@ -35,14 +35,15 @@ typedef enum ward_event_kind {
 
 /* Why a message could not be delivered. One table makes the reasons and their names. */
 #define WARD_LETTERS(X)                                                                  \
-    X(POISON, "poison")             /* it was in hand when its actor failed */            \
-    X(INTERRUPTED, "interrupted")   /* begun, published in part, then supervision ended it */ \
-    X(STOPPED, "stopped")           /* still queued when its actor ended */               \
-    X(UNKNOWN, "unknown")           /* nobody has that reference */                       \
+    X(POISON, "poison") /* it was in hand when its actor failed */                       \
+    X(INTERRUPTED,                                                                       \
+      "interrupted")      /* begun, published in part, then supervision ended it */      \
+    X(STOPPED, "stopped") /* still queued when its actor ended */                        \
+    X(UNKNOWN, "unknown") /* nobody has that reference */                                \
     X(MAILBOX_FULL, "mailbox-full")                                                      \
-    X(LATE_REPLY, "late-reply")     /* an answer nobody waits for any more */             \
+    X(LATE_REPLY, "late-reply") /* an answer nobody waits for any more */                \
     X(UNDECODABLE, "undecodable")                                                        \
-    X(UNHANDLED, "unhandled")       /* receive returned WARD_UNHANDLED */                 \
+    X(UNHANDLED, "unhandled") /* receive returned WARD_UNHANDLED */                      \
     X(EXPIRED, "expired")
 
 typedef enum ward_letter {
@@ -54,16 +55,16 @@ typedef enum ward_letter {
 /* Everything lives until the callback returns. */
 typedef struct ward_event {
     ward_event_kind kind;
-    ward_ref actor;               /* whom it is about; for a dead letter the target */
-    const char *path;             /* its path; "" if it is not known */
+    ward_ref actor;   /* whom it is about; for a dead letter the target */
+    const char *path; /* its path; "" if it is not known */
     uint32_t incarnation;
-    const ward_failure *failure;  /* FAILED, CLEANUP_FAILED, SPAWN_RETRY; else NULL */
-    ward_directive directive;     /* FAILED: what was decided */
-    ward_letter letter;           /* DEAD_LETTER: why */
-    const ward_message *message;  /* DEAD_LETTER: the message; else NULL */
-    const char *text;             /* STOPPED: the reason; LOG: the line; else "" */
-    ward_end end;                 /* STOPPED: how */
-    uint64_t count;               /* EVENTS_LOST */
+    const ward_failure *failure; /* FAILED, CLEANUP_FAILED, SPAWN_RETRY; else NULL */
+    ward_directive directive;    /* FAILED: what was decided */
+    ward_letter letter;          /* DEAD_LETTER: why */
+    const ward_message *message; /* DEAD_LETTER: the message; else NULL */
+    const char *text;            /* STOPPED: the reason; LOG: the line; else "" */
+    ward_end end;                /* STOPPED: how */
+    uint64_t count;              /* EVENTS_LOST */
 } ward_event;
 
 /* [any process] The words of the tables above; "?" for a wrong number. */

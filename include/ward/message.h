@@ -67,7 +67,8 @@ WARD_API ward_ref ward_sender(const ward_message *msg);
  * are written, or none. 0; -ENODATA: it carries fewer; -WARD_ETYPE; -ERANGE: a number does
  * not fit; -EILSEQ: a NUL inside a string read as `const char *`; -ENOMEM.
  */
-WARD_API int ward_get_slots(const ward_message *msg, const ward_slot *slots, size_t count);
+WARD_API int ward_get_slots(const ward_message *msg, const ward_slot *slots,
+                            size_t count);
 
 /* [any process] An iterator over the values of the message itself. Always succeeds. */
 WARD_API void ward_message_iter(const ward_message *msg, ward_iter *it);

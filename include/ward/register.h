@@ -22,10 +22,19 @@ WARD_API int ward_register(enum ward_registered kind, const void *object);
 WARD_END
 
 #ifdef __cplusplus
-namespace ward_detail {
-inline int add(const ward_behavior &b) { return ward_register(WARD_REGISTERED_BEHAVIOR, &b); }
-inline int add(const ward_strategy &s) { return ward_register(WARD_REGISTERED_STRATEGY, &s); }
+namespace ward_detail
+{
+inline int
+add(const ward_behavior &b)
+{
+    return ward_register(WARD_REGISTERED_BEHAVIOR, &b);
 }
+inline int
+add(const ward_strategy &s)
+{
+    return ward_register(WARD_REGISTERED_STRATEGY, &s);
+}
+} // namespace ward_detail
 #define WARD_REGISTER(object)                                                            \
     __attribute__((constructor)) static void ward_register_##object(void)                \
     {                                                                                    \
@@ -36,9 +45,9 @@ inline int add(const ward_strategy &s) { return ward_register(WARD_REGISTERED_ST
 #define WARD_REGISTER(object)                                                            \
     __attribute__((constructor)) static void ward_register_##object(void)                \
     {                                                                                    \
-        (void)ward_register(_Generic((object),                                           \
-                                     ward_behavior: WARD_REGISTERED_BEHAVIOR,            \
-                                     ward_strategy: WARD_REGISTERED_STRATEGY),           \
+        (void)ward_register(_Generic((object), ward_behavior                             \
+                                     : WARD_REGISTERED_BEHAVIOR, ward_strategy           \
+                                     : WARD_REGISTERED_STRATEGY),                        \
                             &(object));                                                  \
     }                                                                                    \
     struct ward_registered_##object /* takes the semicolon */

@@ -22,7 +22,7 @@ WARD_BEGIN
 typedef enum ward_directive {
     WARD_DIRECTIVE_RESTART = 1, /* a new process with initial behavior and zeroed state */
     WARD_DIRECTIVE_STOP,        /* the actor ends */
-    WARD_DIRECTIVE_ESCALATE,    /* the actor ends, and its parent fails with this failure */
+    WARD_DIRECTIVE_ESCALATE, /* the actor ends, and its parent fails with this failure */
 } ward_directive;
 
 /*

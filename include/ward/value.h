@@ -197,8 +197,8 @@ ward_value_same(ward_value v)
 
 /* Where a getter puts what it reads: a pointer of yours and the type it points to. */
 enum ward_slot_tag {
-    WARD_SLOT_BOOL,   /* bool *: also reads the integers 0 and 1 */
-    WARD_SLOT_I8,     /* int8_t * and so on: -ERANGE where the number does not fit */
+    WARD_SLOT_BOOL, /* bool *: also reads the integers 0 and 1 */
+    WARD_SLOT_I8,   /* int8_t * and so on: -ERANGE where the number does not fit */
     WARD_SLOT_I16,
     WARD_SLOT_I32,
     WARD_SLOT_I64,
@@ -208,13 +208,13 @@ enum ward_slot_tag {
     WARD_SLOT_U32,
     WARD_SLOT_U64,
     WARD_SLOT_ULONGLONG,
-    WARD_SLOT_FLOAT,  /* float *, double *: also read integers */
+    WARD_SLOT_FLOAT, /* float *, double *: also read integers */
     WARD_SLOT_DOUBLE,
     WARD_SLOT_STRING, /* const char **: ends in a NUL, has none inside (else -EILSEQ); nil is NULL */
-    WARD_SLOT_BYTES,  /* ward_bytes *: a string or bytes */
-    WARD_SLOT_REF,    /* ward_ref * */
-    WARD_SLOT_RAW,    /* ward_raw *: any value, as its encoded bytes */
-    WARD_SLOT_ITER,   /* ward_iter *: an array or a map, to be walked */
+    WARD_SLOT_BYTES, /* ward_bytes *: a string or bytes */
+    WARD_SLOT_REF,   /* ward_ref * */
+    WARD_SLOT_RAW,   /* ward_raw *: any value, as its encoded bytes */
+    WARD_SLOT_ITER,  /* ward_iter *: an array or a map, to be walked */
 };
 
 typedef struct ward_slot {
@@ -251,8 +251,8 @@ typedef struct ward_iter ward_iter; /* message.h */
         const ward_builder *: ward_value_built,                                          \
         ward_value: ward_value_same)(x)
 
-#define WARD__SLOT(p)                                                                    \
-    {                                                                                    \
+#define WARD__SLOT(p)                                                                      \
+    {                                                                                      \
         _Generic((p),                                                                    \
             _Bool *: WARD_SLOT_BOOL,                                                     \
             signed char *: WARD_SLOT_I8,                                                 \
@@ -272,12 +272,13 @@ typedef struct ward_iter ward_iter; /* message.h */
             ward_ref *: WARD_SLOT_REF,                                                   \
             ward_raw *: WARD_SLOT_RAW,                                                   \
             ward_iter *: WARD_SLOT_ITER),                                                \
-            (p)                                                                          \
+            (p) \
     }
 
 /* How many arguments, and one macro over each of them: 1 to 17. */
 #define WARD__COUNT(...)                                                                 \
-    WARD__COUNT_(__VA_ARGS__, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+    WARD__COUNT_(__VA_ARGS__, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, \
+                 0)
 #define WARD__COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, count, ...) count
 #define WARD__JOIN(a, b) WARD__JOIN_(a, b)
 #define WARD__JOIN_(a, b) a##b

@@ -94,8 +94,8 @@ WARD_API int ward_reply_values(ward_ctx *ctx, const ward_value *values, size_t c
 
 /* [both] Answers a message by its one-shot reference (ward_sender), now or later, here or
  * in another actor that it was sent to. Results as ward_reply_values. */
-WARD_API int ward_reply_to_values(ward_ctx *ctx, ward_ref sender, const ward_value *values,
-                                  size_t count);
+WARD_API int ward_reply_to_values(ward_ctx *ctx, ward_ref sender,
+                                  const ward_value *values, size_t count);
 
 /* [both] Answers the message in hand with no values: it was done. As ward_reply_values. */
 WARD_API int ward_done(ward_ctx *ctx);

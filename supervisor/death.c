@@ -1,0 +1,240 @@
+#include "supervisor/death.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <ward/error.h>
+
+#include "ipc/clock.h"
+#include "ipc/failure.h"
+#include "supervisor/ask.h"
+#include "supervisor/blame.h"
+#include "supervisor/deadline.h"
+#include "supervisor/incarnation.h"
+#include "supervisor/life.h"
+#include "supervisor/post.h"
+#include "supervisor/system.h"
+
+/*
+ * What becomes of the message in hand. It is dropped, and kept aside for the event; or, where
+ * the spec says so and nothing of it has left, it stays in front and is tried again.
+ */
+static void
+take_poison(struct ward__actor *actor, const struct ward__hand *hand,
+            struct ward__blame *blame, ward_letter letter)
+{
+    struct ward__mailbox *box = &actor->mailbox;
+    uint8_t *frame = NULL;
+    uint8_t *attempt;
+    size_t size = 0;
+
+    if (!hand->is_in_hand)
+        return;
+    attempt = ward__mailbox_first_byte(box, WARD__ATTEMPT_AT);
+    if (ward__mailbox_first(box, &frame, &size) < 0)
+        actor->sys->notices.lost++;
+    if (frame != NULL && blame != NULL)
+        ward__blame_message(blame, frame, size);
+    if (letter == WARD_LETTER_POISON && *attempt < actor->redeliver && !hand->was_early) {
+        ++*attempt;
+        actor->spare_frame = frame; /* the record borrows it until it is copied */
+        return;
+    }
+    ward__mailbox_free_to(box, box->done_number + 1);
+    free(actor->poison);
+    actor->poison = frame;
+    actor->poison_size = size;
+    actor->poison_letter = letter;
+}
+
+static void
+keep_failure(struct ward__actor *actor, const struct ward__blame *blame)
+{
+    free(actor->failure);
+    actor->failure = ward__failure_copy(&blame->failure);
+    if (actor->failure == NULL)
+        actor->sys->notices.lost++;
+    free(actor->spare_frame);
+    actor->spare_frame = NULL;
+}
+
+void
+ward__actor_raised(struct ward__actor *actor, struct ward__blame *blame)
+{
+    struct ward__incarnation *inc = actor->now;
+    bool is_asked = actor->node.state == WARD__NODE_HALTING;
+    struct ward__hand hand;
+
+    if (ward__channel_progress(&inc->channel, &actor->mailbox) < 0 ||
+        ward__channel_hand(&inc->channel, &actor->mailbox, &hand) < 0) {
+        ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "a page that cannot be");
+        return;
+    }
+    take_poison(actor, &hand, blame, WARD_LETTER_POISON);
+    keep_failure(actor, blame);
+    ward__timer_cancel(&actor->sys->loop, &actor->deadline);
+    ward__engine_failed(&actor->sys->engine, &actor->node, true);
+    if (!is_asked)
+        return;
+    actor->is_failure_cause = true;
+    ward__actor_tell_failed(actor);
+    ward__actor_say_verdict(actor, actor->node.must_exit);
+}
+
+/* A process is gone: nothing of it is left but what it said, and what it has not done is to be
+ * sent again. */
+static void
+bury(struct ward__actor *actor, int status)
+{
+    ward__timer_cancel(&actor->sys->loop, &actor->deadline);
+    ward__timer_cancel(&actor->sys->loop, &actor->progress);
+    ward__incarnation_free(actor->now);
+    ward__mailbox_rewind(&actor->mailbox);
+    ward__asks_incarnation_over(actor, status);
+    ward__asks_forget(actor);
+}
+
+void
+ward__actor_spawn_failed(struct ward__actor *actor, int error, const char *step)
+{
+    struct ward__blame blame;
+    bool is_cleanup = actor->node.state == WARD__NODE_RECOVERING;
+
+    ward__timer_cancel(&actor->sys->loop, &actor->deadline);
+    ward__blame_spawn(&blame, actor, error, step);
+    if (is_cleanup) {
+        ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
+    } else {
+        ward__actor_tell(actor, WARD_EVENT_SPAWN_RETRY, &blame.failure);
+        keep_failure(actor, &blame);
+    }
+    ward__engine_spawn_error(&actor->sys->engine, &actor->node);
+}
+
+static void
+cleanup_over(struct ward__actor *actor)
+{
+    struct ward__incarnation *inc = actor->now;
+    struct ward__blame blame;
+
+    ward__incarnation_last_words(inc);
+    ward__blame_death(&blame, inc, ward__clock_ms());
+    if (inc->doom == WARD__DOOM_STOP || inc->doom == WARD__DOOM_SERVER)
+        ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
+    else if (inc->stage != WARD__STAGE_GONE)
+        ward__actor_tell(actor, WARD_EVENT_CLEANUP_FAILED, &blame.failure);
+    bury(actor, 0);
+    ward__engine_recovered(&actor->sys->engine, &actor->node);
+}
+
+/* Lost with the fork server: nobody's fault. A message of which something has left already
+ * cannot be tried again. */
+static void
+lost_over(struct ward__actor *actor, const struct ward__hand *hand,
+          struct ward__blame *blame)
+{
+    bool is_wanted =
+        actor->node.state == WARD__NODE_UP || actor->node.state == WARD__NODE_STARTING;
+
+    if (hand->was_early)
+        take_poison(actor, hand, blame, WARD_LETTER_INTERRUPTED);
+    keep_failure(actor, blame);
+    bury(actor, -WARD_ECRASHED);
+    ward__engine_lost(&actor->sys->engine, &actor->node);
+    if (!is_wanted)
+        return;
+    actor->is_failure_cause = true;
+    ward__actor_tell_failed(actor);
+}
+
+/* It was told to go, or has said all it had to say. True if that is all there is to it. */
+static bool
+was_expected(struct ward__actor *actor, const struct ward__blame *blame)
+{
+    struct ward__incarnation *inc = actor->now;
+    enum ward__node_state state = actor->node.state;
+
+    if (inc->stage == WARD__STAGE_GONE || inc->has_raised || state == WARD__NODE_EXITING)
+        return true;
+    if (state == WARD__NODE_FINISHING || state == WARD__NODE_EMPTYING) {
+        if (state == WARD__NODE_FINISHING && inc->doom == WARD__DOOM_STOP)
+            ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
+        else if (state == WARD__NODE_FINISHING)
+            ward__actor_tell(actor, WARD_EVENT_CLEANUP_FAILED, &blame->failure);
+        return true;
+    }
+    if (state == WARD__NODE_HALTING && inc->doom == WARD__DOOM_STOP) {
+        if (actor->node.owes_post_stop && actor->node.options.has_post_stop &&
+            !actor->node.options.is_brutal)
+            ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
+        actor->node.owes_post_stop = false;
+        return true;
+    }
+    return false;
+}
+
+/* The message in hand, where the page can be believed. */
+static struct ward__hand
+look_at_hand(struct ward__actor *actor)
+{
+    struct ward__incarnation *inc = actor->now;
+    struct ward__hand hand = {0};
+
+    if (inc->has_raised || ward__channel_hand(&inc->channel, &actor->mailbox, &hand) < 0)
+        hand = (struct ward__hand){0};
+    return hand;
+}
+
+static void
+failure_over(struct ward__actor *actor, const struct ward__hand *hand,
+             struct ward__blame *blame)
+{
+    bool is_asked = actor->node.state == WARD__NODE_HALTING;
+
+    take_poison(actor, hand, blame, WARD_LETTER_POISON);
+    keep_failure(actor, blame);
+    bury(actor, -WARD_ECRASHED);
+    ward__engine_failed(&actor->sys->engine, &actor->node, false);
+    if (!is_asked)
+        return; /* the event follows the decision */
+    actor->is_failure_cause = true;
+    ward__actor_tell_failed(actor);
+}
+
+void
+ward__actor_over(struct ward__actor *actor)
+{
+    struct ward__incarnation *inc = actor->now;
+    struct ward__blame blame;
+    struct ward__hand hand;
+    const char *step;
+    int error;
+
+    if (inc->is_cleanup) {
+        cleanup_over(actor);
+        return;
+    }
+    ward__incarnation_last_words(inc);
+    if (ward__blame_is_spawn(inc, &error, &step)) {
+        bury(actor, -WARD_ECRASHED);
+        ward__actor_spawn_failed(actor, error, step);
+        return;
+    }
+    hand = look_at_hand(actor);
+    ward__blame_death(&blame, inc, ward__clock_ms());
+    if (inc->doom == WARD__DOOM_SERVER && !inc->has_exit) {
+        lost_over(actor, &hand, &blame);
+    } else if (was_expected(actor, &blame)) {
+        if (hand.was_early && hand.is_in_hand) {
+            take_poison(actor, &hand, NULL, WARD_LETTER_INTERRUPTED);
+            ward__post_dead_frame(actor, WARD_LETTER_INTERRUPTED, actor->poison,
+                                  actor->poison_size);
+            free(actor->poison);
+            actor->poison = NULL;
+        }
+        bury(actor, inc->has_raised ? -WARD_ECRASHED : -WARD_ESTOPPED);
+        ward__engine_died(&actor->sys->engine, &actor->node);
+    } else {
+        failure_over(actor, &hand, &blame);
+    }
+}
