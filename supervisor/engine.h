@@ -53,8 +53,14 @@
     X(NEW)                                                                               \
     X(STARTING)                                                                          \
     X(UP)                                                                                \
-    X(DECIDING) X(HALTING) X(EMPTYING) X(FINISHING) X(EXITING) X(RECOVERING) X(DELAYED)  \
-        X(ENDED)
+    X(DECIDING)                                                                          \
+    X(HALTING)                                                                           \
+    X(EMPTYING)                                                                          \
+    X(FINISHING)                                                                         \
+    X(EXITING)                                                                           \
+    X(RECOVERING)                                                                        \
+    X(DELAYED)                                                                           \
+    X(ENDED)
 
 enum ward__node_state {
 #define WARD__NODE_ENUM(name) WARD__NODE_##name,

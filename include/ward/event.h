@@ -33,17 +33,27 @@ typedef enum ward_event_kind {
 #undef WARD_EVENT_ENUM
 } ward_event_kind;
 
-/* Why a message could not be delivered. One table makes the reasons and their names. */
+/*
+ * Why a message could not be delivered. One table makes the reasons and their names.
+ *   poison        it was in hand when its actor failed
+ *   interrupted   begun, published in part, then supervision ended it
+ *   stopped       still queued when its actor ended, or told to one that is drained
+ *   unknown       nobody has that reference
+ *   mailbox-full  a worker told it to a full mailbox
+ *   late-reply    an answer that nobody waits for any more
+ *   undecodable   it could not be packed for its reader
+ *   unhandled     receive returned WARD_UNHANDLED
+ *   expired       its time was over before it was handled
+ */
 #define WARD_LETTERS(X)                                                                  \
-    X(POISON, "poison") /* it was in hand when its actor failed */                       \
-    X(INTERRUPTED,                                                                       \
-      "interrupted")      /* begun, published in part, then supervision ended it */      \
-    X(STOPPED, "stopped") /* still queued when its actor ended */                        \
-    X(UNKNOWN, "unknown") /* nobody has that reference */                                \
+    X(POISON, "poison")                                                                  \
+    X(INTERRUPTED, "interrupted")                                                        \
+    X(STOPPED, "stopped")                                                                \
+    X(UNKNOWN, "unknown")                                                                \
     X(MAILBOX_FULL, "mailbox-full")                                                      \
-    X(LATE_REPLY, "late-reply") /* an answer nobody waits for any more */                \
+    X(LATE_REPLY, "late-reply")                                                          \
     X(UNDECODABLE, "undecodable")                                                        \
-    X(UNHANDLED, "unhandled") /* receive returned WARD_UNHANDLED */                      \
+    X(UNHANDLED, "unhandled")                                                            \
     X(EXPIRED, "expired")
 
 typedef enum ward_letter {
