@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck disable=SC2034
 packages_to_build=(
     gcc libc6-dev cmake ninja-build
-    libev-dev libmsgpack-dev
+    libev-dev libmsgpack-dev libbsd-dev
 )
 # shellcheck disable=SC2034
 packages_to_test=(
