@@ -66,9 +66,9 @@ struct ward__actor {
     uint32_t incarnation;          /* number of the process, or of the last one */
     uint32_t lives;                /* processes that there were */
     bool is_draining;
-    bool was_up;     /* some incarnation was */
-    bool wants_room; /* the host was refused for a full mailbox */
-    uint8_t *poison; /* owned: the frame that was in hand, until the event is out */
+    bool was_up;       /* some incarnation was */
+    size_t wants_room; /* bytes for which the host was refused; 0: none */
+    uint8_t *poison;   /* owned: the frame that was in hand, until the event is out */
     size_t poison_size;
     uint8_t *spare_frame; /* owned, for a moment: what a record being made borrows */
     ward_letter poison_letter;

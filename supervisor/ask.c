@@ -75,8 +75,11 @@ timed_out(struct ward__timer *timer)
     struct ward__ask *ask =
         (struct ward__ask *)(void *)((char *)timer - offsetof(struct ward__ask, timeout));
     struct ward_system *sys = ask->from.asker->sys;
+    ward_ref ref = ask->ref;
 
-    finish(ask, -ETIMEDOUT, (ward_raw){NULL, 0});
+    if (ask->to->now != NULL)
+        ward__incarnation_catch_up(ask->to->now); /* which may answer it, and free it */
+    ward__ask_fail(sys, ref, -ETIMEDOUT);
     ward__system_pump(sys);
 }
 

@@ -32,10 +32,13 @@ ward__actor_start_is_late(struct ward__timer *timer)
 {
     struct ward__actor *actor =
         ward__actor_at(timer, offsetof(struct ward__actor, deadline));
+    struct ward_system *sys = actor->sys;
 
     if (actor->now != NULL)
+        ward__incarnation_catch_up(actor->now);
+    if (actor->now != NULL && actor->node.state == WARD__NODE_STARTING)
         ward__incarnation_kill(actor->now, WARD__DOOM_START, "start");
-    ward__system_pump(actor->sys);
+    ward__system_pump(sys);
 }
 
 void
@@ -60,8 +63,12 @@ ward__actor_stop_is_late(struct ward__timer *timer)
     struct ward__actor *actor =
         ward__actor_at(timer, offsetof(struct ward__actor, deadline));
     struct ward_system *sys = actor->sys;
+    enum ward__node_state state = actor->node.state;
 
-    ward__actor_force(actor);
+    if (actor->now != NULL)
+        ward__incarnation_catch_up(actor->now);
+    if (actor->node.state == state)
+        ward__actor_force(actor);
     ward__system_pump(sys);
 }
 

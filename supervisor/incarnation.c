@@ -307,6 +307,21 @@ read_some(struct ward__incarnation *inc)
     look_at_progress(inc);
 }
 
+void
+ward__incarnation_catch_up(struct ward__incarnation *inc)
+{
+    uint64_t limit = inc->channel.received + inc->channel.outbox_size;
+    uint64_t before;
+
+    if (inc->pidfd < 0 || inc->is_over_reported)
+        return;
+    do {
+        before = inc->channel.received;
+        read_some(inc);
+    } while (inc->channel.received > before && inc->channel.received < limit &&
+             is_trusted(inc));
+}
+
 static void
 channel_ready(struct ev_loop *ev, ev_io *watcher, int events)
 {

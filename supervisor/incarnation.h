@@ -87,6 +87,9 @@ void ward__incarnation_watch(struct ward__incarnation *inc);
 /* Writes lane and mailbox as far as possible; messages only while it is up. */
 void ward__incarnation_write(struct ward__incarnation *inc);
 
+/* Reads and handles what waits in the socket now: before a deadline is held against it. */
+void ward__incarnation_catch_up(struct ward__incarnation *inc);
+
 /* Reads what the worker has committed and not sent, when it is over. Its frames are handled. */
 void ward__incarnation_last_words(struct ward__incarnation *inc);
 

@@ -406,10 +406,9 @@ ward__actor_effect(struct ward__actor *actor)
 void
 ward__actor_ready(struct ward__actor *actor)
 {
-    ward__timer_cancel(&actor->sys->loop, &actor->deadline);
-    if (actor->node.state == WARD__NODE_HALTING) /* its stop was waiting for this */
-        ward__actor_set_deadline(actor, &actor->deadline, actor->shutdown_ms,
-                                 ward__actor_stop_is_late);
+    if (actor->node.state ==
+        WARD__NODE_STARTING) /* else it is the deadline of its stop */
+        ward__timer_cancel(&actor->sys->loop, &actor->deadline);
     ward__engine_ready(&actor->sys->engine, &actor->node);
     actor->is_failure_cause = false;
     ward__actor_tell(actor,
@@ -440,6 +439,7 @@ ward__actor_quiet(struct ward__actor *actor, int why, const char *reason)
         ward__incarnation_kill(actor->now, WARD__DOOM_PROTOCOL, "a page that cannot be");
         return;
     }
+    ward__timer_cancel(&actor->sys->loop, &actor->deadline);
     if (why == WARD__QUIET_STOP && actor->is_draining) { /* somebody asked for this end */
         ward__engine_stop(engine, &actor->node);
         why = WARD__QUIET_ASKED;

@@ -173,13 +173,14 @@ ward__post_bury(struct ward__actor *actor, ward_letter why)
 void
 ward__actor_room(struct ward__actor *actor)
 {
-    if (!actor->wants_room)
+    if (actor->wants_room == 0)
         return;
-    if (!ward__mailbox_has_room(&actor->mailbox, 1, is_message_in_hand(actor))) {
+    if (!ward__mailbox_has_room(&actor->mailbox, actor->wants_room,
+                                is_message_in_hand(actor))) {
         if (actor->now != NULL && actor->now->channel.page != NULL)
             ward__channel_want(&actor->now->channel);
         return;
     }
-    actor->wants_room = false;
+    actor->wants_room = 0;
     ward__notice_room(actor->sys, actor->ref);
 }

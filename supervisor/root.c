@@ -41,27 +41,32 @@ pack_list(struct ward__sink *sink, const void *what)
 
 /* ---- sending ---- */
 
-/* A draining actor takes nothing more: what is told to it is a dead letter. */
+/* Told to nobody, or to one that takes nothing more: a dead letter. */
 static int
-post_dead(struct ward__actor *actor, int64_t type, const struct list *list)
+post_dead(ward_system *sys, ward_letter why, ward_ref to, int64_t type,
+          const struct list *list)
 {
-    struct ward__sink *scratch = &actor->sys->scratch;
+    const struct ward__actor *actor = ward__actor_find(sys, to);
+    struct ward__sink *scratch = &sys->scratch;
+    int error;
 
     ward__sink_clear(scratch);
     pack_list(scratch, list);
-    if (scratch->error == 0)
-        ward__post_dead(actor->sys, WARD_LETTER_STOPPED, actor->ref, actor->path, type,
+    error = scratch->error;
+    if (error == 0)
+        ward__post_dead(sys, why, to, actor != NULL ? actor->path : NULL, type,
                         (ward_raw){scratch->data, scratch->size});
-    return scratch->error;
+    ward__system_settle(sys);
+    return error;
 }
 
-/* Room is asked for, and may be there already. */
+/* Room for the frame that was just refused is asked for, and may be there already. */
 static void
 want_room(struct ward__actor *actor)
 {
     struct ward__incarnation *inc = actor->now;
 
-    actor->wants_room = true;
+    actor->wants_room = actor->sys->scratch.size;
     if (inc != NULL && inc->channel.page != NULL) {
         ward__channel_want(&inc->channel);
         if (!inc->has_raised && inc->doom == WARD__DOOM_NONE)
@@ -78,10 +83,12 @@ root_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
     struct list list = {values + 1, count - 1};
     int result;
 
-    if (actor == NULL)
-        return -WARD_EUNKNOWN;
+    if (actor == NULL) {
+        result = post_dead(sys, WARD_LETTER_UNKNOWN, to, ward__type_of(values), &list);
+        return result < 0 ? result : -WARD_EUNKNOWN;
+    }
     if (actor->is_draining)
-        return post_dead(actor, ward__type_of(values), &list);
+        return post_dead(sys, WARD_LETTER_STOPPED, to, ward__type_of(values), &list);
     result = ward__post(actor, ward__type_of(values), (ward_ref){0, 0}, pack_list, &list,
                         false);
     if (result == -EAGAIN)
