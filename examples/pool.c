@@ -121,10 +121,17 @@ on_event(ward_ctx *ctx, const ward_event *event, void *user)
 {
     struct pool *pool = user;
 
+    char line[256];
+
     (void)ctx;
-    if (event->kind == WARD_EVENT_FAILED) {
+    if (event->kind != WARD_EVENT_FAILED)
+        return;
+    if (event->failure->cause == WARD_CAUSE_SIGNAL) {
         pool->crashes++;
         print_crash(event->failure);
+    } else { /* nobody's line is to blame */
+        ward_failure_format(event->failure, line, sizeof line);
+        fprintf(stderr, "pool: %s\n", line);
     }
 }
 
