@@ -312,6 +312,5 @@ ward__channel_is_idle(const struct ward__channel *channel,
 void
 ward__channel_want(struct ward__channel *channel)
 {
-    atomic_store(&channel->page->want, 1);
-    atomic_thread_fence(memory_order_seq_cst);
+    atomic_exchange(&channel->page->want, 1);
 }

@@ -17,14 +17,12 @@ ward__lane_heard(struct ward__worker *w)
     atomic_store_explicit(&w->page->heard, ++w->heard, memory_order_release);
 }
 
-/* The host wants to know of progress: see page.h. It sets `want` and then looks at the commit
- * word; we store the commit word and then look at `want`. */
+/* The host wants to know of progress: see page.h. It swaps `want` in and then looks at the commit
+ * word; we store the commit word and then swap `want` out. One of the two swaps is the
+ * second, and sees what was before the first. */
 static void
 ring_if_wanted(struct ward__worker *w)
 {
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&w->page->want, memory_order_relaxed) == 0)
-        return;
     if (atomic_exchange(&w->page->want, 0) != 0)
         ward__outbox_ring(&w->outbox);
 }
