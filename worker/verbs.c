@@ -380,6 +380,18 @@ ward_args(const ward_ctx *ctx)
     return check_worker(ctx) == 0 ? worker_of(ctx)->args : (ward_bytes){NULL, 0};
 }
 
+int
+ward_args_iter(ward_ctx *ctx, ward_iter *it)
+{
+    int result = check_worker(ctx);
+
+    if (result == 0)
+        result = it != NULL ? ward_iter_init(it, worker_of(ctx)->args) : -EINVAL;
+    if (result == 0)
+        it->arena = &worker_of(ctx)->life;
+    return result;
+}
+
 const ward_failure *
 ward_last_failure(const ward_ctx *ctx)
 {

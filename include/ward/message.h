@@ -74,10 +74,10 @@ WARD_API int ward_get_slots(const ward_message *msg, const ward_slot *slots,
 WARD_API void ward_message_iter(const ward_message *msg, ward_iter *it);
 
 /*
- * [any process] An iterator over encoded values that you have as bytes, such as
- * ward_args(ctx). 0; -WARD_EPROTOCOL: the bytes are no sequence of msgpack values.
- * Strings read through it as `const char *` need `ward_iter_string` instead, for there is
- * no message to keep them: -EINVAL.
+ * [any process] An iterator over encoded values that you have as bytes, such as those of a
+ * failure's message. 0; -WARD_EPROTOCOL: the bytes are no sequence of msgpack values. There is
+ * no message that could keep copies of strings: read them as ward_bytes, `const char *` is
+ * -EINVAL.
  */
 WARD_API int ward_iter_init(ward_iter *it, ward_bytes encoded);
 

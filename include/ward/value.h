@@ -8,7 +8,7 @@
  *   bool, char, integers of every width    an integer (in C11 `true` is an int: 1)
  *   float, double                          a double
  *   char *, const char *                   a string; NULL is nil
- *   ward_bytes                             bytes, any at all
+ *   ward_bytes                             bytes, any at all: ward_bytes_of(data, size)
  *   ward_ref                               a reference to an actor
  *   ward_builder *                         an array or a map (see builder.h)
  *   ward_raw                               one msgpack value that you encoded yourself
@@ -54,6 +54,17 @@ typedef struct ward_bytes {
     const void *data;
     size_t size;
 } ward_bytes;
+
+/* [any process] Bytes in one word: a compound literal cannot stand among the arguments of a
+ * typed verb, which is a macro, as its comma would part it. */
+static inline ward_bytes
+ward_bytes_of(const void *data, size_t size)
+{
+    ward_bytes b;
+    b.data = data;
+    b.size = size;
+    return b;
+}
 
 /* Exactly one well-formed msgpack value, encoded by other means than ward's. */
 typedef struct ward_raw {

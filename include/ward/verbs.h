@@ -38,6 +38,10 @@ WARD_API void *ward_state(ward_ctx *ctx);
 /* [worker] The `.args` of the spec; empty in the host. Lives as long as ctx. */
 WARD_API ward_bytes ward_args(const ward_ctx *ctx);
 
+/* [worker] An iterator over `.args`, where these are what a builder made. Strings read through it
+ * live as long as ctx. 0; -WARD_EPROTOCOL: they are no msgpack values; -ECHILD. */
+WARD_API int ward_args_iter(ward_ctx *ctx, ward_iter *it);
+
 /* [worker] In the restart hooks and in post_stop: the failure that led here, or NULL. */
 WARD_API const ward_failure *ward_last_failure(const ward_ctx *ctx);
 
