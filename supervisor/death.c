@@ -102,13 +102,12 @@ ward__actor_spawn_failed(struct ward__actor *actor, int error, const char *step)
 
     ward__timer_cancel(&actor->sys->loop, &actor->deadline);
     ward__blame_spawn(&blame, actor, error, step);
-    if (is_cleanup) {
-        ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
-    } else {
+    if (ward__engine_spawn_error(&actor->sys->engine, &actor->node))
         ward__actor_tell(actor, WARD_EVENT_SPAWN_RETRY, &blame.failure);
+    else if (actor->node.state == WARD__NODE_DECIDING)
         keep_failure(actor, &blame);
-    }
-    ward__engine_spawn_error(&actor->sys->engine, &actor->node);
+    else if (is_cleanup)
+        ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
 }
 
 static void

@@ -110,6 +110,16 @@ reason_of(const struct ward__actor *actor)
     return "";
 }
 
+/* How long one that raised waits for the verdict. One that is killed instead of stopped waits,
+ * too: it is not stopped yet. */
+static int64_t
+verdict_ms(const struct ward__actor *actor)
+{
+    if (actor->shutdown_ms < EXIT_MS)
+        return EXIT_MS;
+    return actor->shutdown_ms < INT32_MAX ? actor->shutdown_ms : INT32_MAX;
+}
+
 static void
 describe_go(struct ward__actor *actor, enum ward__go_mode mode, struct ward__go *go)
 {
@@ -120,7 +130,7 @@ describe_go(struct ward__actor *actor, enum ward__go_mode mode, struct ward__go 
         .behavior = actor->behavior_index,
         .done = actor->mailbox.done_number,
         .frame_bytes = actor->sys->frame_bytes,
-        .shutdown_ms = actor->shutdown_ms < INT32_MAX ? actor->shutdown_ms : INT32_MAX,
+        .shutdown_ms = verdict_ms(actor),
         .path = actor->path,
         .reason = mode == WARD__GO_CLEANUP ? reason_of(actor) : "",
         .args = {actor->args, actor->args_size},
