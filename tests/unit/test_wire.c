@@ -1,0 +1,326 @@
+#include "ipc/wire.h"
+
+#include <errno.h>
+
+#include <ward/error.h>
+#include <ward/spec.h>
+
+#include "ipc/fault.h"
+#include "ipc/frame.h"
+#include "tests/unit/support.h"
+#include "tests/unit/wire_samples.h"
+
+enum { FRAME_BYTES = 1 << 20 };
+
+static struct ward__sink sink;
+static struct ward_arena arena;
+
+static int
+begin(void **state)
+{
+    (void)state;
+    ward__sink_init(&sink, FRAME_BYTES + 64);
+    arena = (struct ward_arena){NULL};
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    (void)state;
+    ward__sink_done(&sink);
+    ward__arena_done(&arena);
+    return 0;
+}
+
+/* A sample's bytes, without the prefix, in memory of exactly their size; to be freed. */
+static uint8_t *
+make(const struct wire_sample *sample, size_t *size)
+{
+    size_t begun;
+
+    ward__sink_clear(&sink);
+    begun = ward__wire_begin(&sink);
+    sample->pack(&sink);
+    assert_int_equal(ward__wire_end(&sink, begun, FRAME_BYTES), 0);
+    *size = sink.size - WARD__FRAME_PREFIX;
+    assert_int_equal(ward__frame_load_length(sink.data), *size);
+    return exact_copy(sink.data + WARD__FRAME_PREFIX, *size);
+}
+
+static int
+read_frame(const uint8_t *data, size_t size, bool is_from_worker,
+           struct ward__frame *frame)
+{
+    uint8_t *exact = exact_copy(data, size);
+    int result;
+
+    ward__arena_clear(&arena);
+    result = ward__wire_read((ward_bytes){exact, size}, is_from_worker, frame, &arena);
+    free(exact);
+    return result;
+}
+
+/* ---- the tests ---- */
+
+static void
+every_kind_comes_back_as_it_was_sent(void **state)
+{
+    bool seen[WARD__BYE + 1] = {false};
+
+    (void)state;
+    for (size_t i = 0; i < wire_sample_count; i++) {
+        struct ward__frame frame;
+        size_t size;
+        uint8_t *data = make(&wire_samples[i], &size);
+        bool is_from_worker = wire_samples[i].kind >= WARD__READY;
+        assert_int_equal(
+            ward__wire_read((ward_bytes){data, size}, is_from_worker, &frame, &arena), 0);
+        assert_int_equal(frame.kind, wire_samples[i].kind);
+        wire_samples[i].check(&frame);
+        seen[frame.kind] = true;
+        assert_int_equal(
+            ward__wire_read((ward_bytes){data, size}, !is_from_worker, &frame, &arena),
+            -WARD_EPROTOCOL);
+        free(data);
+    }
+    for (int kind = 0; kind <= WARD__BYE; kind++)
+        assert_int_equal(seen[kind], (kind >= WARD__GO && kind <= WARD__FINISH) ||
+                                         kind >= WARD__READY);
+}
+
+static void
+a_frame_cut_short_or_too_long_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < wire_sample_count; i++) {
+        struct ward__frame frame;
+        size_t size;
+        uint8_t *data = make(&wire_samples[i], &size);
+        bool is_from_worker = wire_samples[i].kind >= WARD__READY;
+        for (size_t cut = 1; cut < size; cut++)
+            assert_int_equal(read_frame(data, cut, is_from_worker, &frame),
+                             -WARD_EPROTOCOL);
+        ward__sink_write(&sink, "\xc0", 1);
+        assert_int_equal(
+            read_frame(sink.data + WARD__FRAME_PREFIX, size + 1, is_from_worker, &frame),
+            -WARD_EPROTOCOL);
+        free(data);
+    }
+}
+
+/* The head of every sample is one byte: 0x90 and how many fields follow. */
+static void
+a_wrong_number_of_fields_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < wire_sample_count; i++) {
+        struct ward__frame frame;
+        size_t size;
+        uint8_t *data = make(&wire_samples[i], &size);
+        bool is_from_worker = wire_samples[i].kind >= WARD__READY;
+        assert_int_equal(data[0] & 0xf0, 0x90);
+        ward__sink_write(&sink, "\xc0\xc0\xc0", 3);
+        for (uint8_t count = 0; count < 16; count++) {
+            uint8_t *head = sink.data + WARD__FRAME_PREFIX;
+            for (size_t more = 0; more <= 3 && count != (data[0] & 15); more++) {
+                head[0] = 0x90 | count;
+                assert_int_equal(read_frame(head, size + more, is_from_worker, &frame),
+                                 -WARD_EPROTOCOL);
+            }
+        }
+        free(data);
+    }
+}
+
+static void
+an_unknown_kind_is_refused(void **state)
+{
+    struct ward__frame frame;
+
+    (void)state;
+    for (int kind = 0; kind < 128; kind++) {
+        const uint8_t bare[] = {0x91, (uint8_t)kind};
+        bool is_bare = kind == WARD__HALT || kind == WARD__BYE;
+        for (int from = 0; from <= 1; from++)
+            assert_int_equal(read_frame(bare, 2, from, &frame),
+                             is_bare && from == (kind == WARD__BYE) ? 0
+                                                                    : -WARD_EPROTOCOL);
+    }
+    assert_int_equal(read_frame((const uint8_t *)"\x91\xff", 2, true, &frame),
+                     -WARD_EPROTOCOL);
+    assert_int_equal(read_frame((const uint8_t *)"\x91\xcd\x01\x05", 4, false, &frame),
+                     -WARD_EPROTOCOL);
+    assert_int_equal(read_frame((const uint8_t *)"\x90", 1, true, &frame),
+                     -WARD_EPROTOCOL);
+    assert_int_equal(read_frame((const uint8_t *)"\x05", 1, false, &frame),
+                     -WARD_EPROTOCOL);
+}
+
+/* What may be read after one byte was changed: strings end, values are one value. */
+static void
+look_around(const struct ward__frame *frame)
+{
+    if (frame->kind == WARD__LOG)
+        assert_true(strlen(frame->as.log) < FRAME_BYTES);
+    if (frame->kind == WARD__SPAWN)
+        assert_true(strlen(frame->as.spawn.id) <= WARD_MAX_ID);
+    if (frame->kind == WARD__LOOKUP)
+        assert_true(strlen(frame->as.lookup.path) <= WARD_MAX_PATH);
+    if (frame->kind == WARD__MESSAGE)
+        assert_true(frame->as.message.attempt <= WARD__ATTEMPT_MAX);
+    if (frame->kind == WARD__GO && frame->as.go.failure != NULL)
+        assert_non_null(ward_cause_name(frame->as.go.failure->cause));
+}
+
+static void
+one_changed_byte_is_refused_or_still_a_frame(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < wire_sample_count; i++) {
+        struct ward__frame frame;
+        size_t size;
+        uint8_t *data = make(&wire_samples[i], &size);
+        bool is_from_worker = wire_samples[i].kind >= WARD__READY;
+        for (size_t at = 0; at < size; at++) {
+            uint8_t kept = data[at];
+            for (int value = 0; value < 256; value++) {
+                int result;
+                data[at] = (uint8_t)value;
+                ward__arena_clear(&arena);
+                result = ward__wire_read((ward_bytes){data, size}, is_from_worker, &frame,
+                                         &arena);
+                assert_true(result == 0 || result == -WARD_EPROTOCOL);
+                if (result == 0)
+                    look_around(&frame);
+            }
+            data[at] = kept;
+        }
+        free(data);
+    }
+}
+
+static void
+the_attempt_stands_where_it_is_said_to(void **state)
+{
+    static const int64_t types[] = {INT64_MIN, INT32_MIN, -129,     -33, -32,
+                                    -1,        0,         127,      128, 255,
+                                    256,       INT32_MAX, INT64_MAX};
+    const ward_ref senders[] = {
+        {0, 0}, {1, 0}, {UINT64_MAX, 0}, {UINT64_MAX, UINT64_MAX}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(types) * COUNT_OF(senders); i++) {
+        int64_t type = types[i / COUNT_OF(senders)];
+        ward_ref sender = senders[i % COUNT_OF(senders)];
+        struct ward__frame frame;
+        size_t begun;
+        ward__sink_clear(&sink);
+        begun = ward__wire_begin(&sink);
+        ward__wire_message(&sink, type, sender);
+        ward__pack_values(&sink, WARD__VALUES(1, "two"));
+        assert_int_equal(ward__wire_end(&sink, begun, FRAME_BYTES), 0);
+        for (int attempt = 0; attempt <= WARD__ATTEMPT_MAX; attempt += 127) {
+            sink.data[WARD__ATTEMPT_AT] = (uint8_t)attempt;
+            assert_int_equal(read_frame(sink.data + WARD__FRAME_PREFIX,
+                                        sink.size - WARD__FRAME_PREFIX, false, &frame),
+                             0);
+            assert_int_equal(frame.as.message.attempt, attempt);
+            assert_true(frame.as.message.type == type);
+            assert_true(ward_ref_equal(frame.as.message.sender, sender));
+        }
+    }
+}
+
+static void
+a_frame_above_the_limit_leaves_the_sink_as_it_was(void **state)
+{
+    uint8_t memory[64];
+    struct ward__sink fixed;
+    size_t begun;
+
+    (void)state;
+    ward__sink_clear(&sink);
+    ward__sink_write(&sink, "before", 6);
+    begun = ward__wire_begin(&sink);
+    ward__wire_lookup(&sink,
+                      &(struct ward__lookup){
+                          13, "/x"}); /* 5 bytes: head, kind, number, and a string of 2 */
+    assert_int_equal(ward__wire_end(&sink, begun, 5), -EMSGSIZE);
+    assert_int_equal(sink.size, 6);
+    assert_int_equal(sink.error, 0);
+    begun = ward__wire_begin(&sink);
+    ward__wire_lookup(&sink, &(struct ward__lookup){13, "/x"});
+    assert_int_equal(ward__wire_end(&sink, begun, 6), 0);
+    assert_int_equal(sink.size, 6 + WARD__FRAME_PREFIX + 6);
+    for (size_t capacity = 0; capacity <= 10; capacity++) {
+        ward__sink_fixed(&fixed, memory, capacity);
+        begun = ward__wire_begin(&fixed);
+        ward__wire_lookup(&fixed, &(struct ward__lookup){13, "/x"});
+        assert_int_equal(ward__wire_end(&fixed, begun, 64),
+                         capacity < 10 ? -EMSGSIZE : 0);
+        assert_int_equal(fixed.size, capacity < 10 ? 0 : 10);
+    }
+}
+
+static void
+strings_have_their_longest(void **state)
+{
+    static char text[WARD_MAX_PATH + 2];
+
+    (void)state;
+    for (size_t extra = 0; extra <= 1; extra++) {
+        struct ward__frame frame;
+        ward__sink_clear(&sink);
+        memset(text, 'p', sizeof text);
+        text[WARD_MAX_PATH + extra] = '\0';
+        ward__wire_lookup(&sink, &(struct ward__lookup){1, text});
+        assert_int_equal(read_frame(sink.data, sink.size, true, &frame),
+                         extra == 0 ? 0 : -WARD_EPROTOCOL);
+        ward__sink_clear(&sink);
+        text[WARD_MAX_ID + extra] = '\0';
+        ward__wire_quiet(&sink, &(struct ward__quiet_frame){0, text});
+        assert_int_equal(read_frame(sink.data, sink.size, true, &frame),
+                         extra == 0 ? 0 : -WARD_EPROTOCOL);
+    }
+}
+
+static void
+without_memory_a_frame_is_no_breach_of_protocol(void **state)
+{
+    static char text[5000];
+    struct ward__frame frame;
+
+    (void)state;
+    memset(text, 't', sizeof text - 1);
+    ward__sink_clear(&sink);
+    ward__wire_raised(&sink, &(struct ward__raised){WARD_CAUSE_RAISE, 0, 0, text, text});
+    for (long n = 1; n <= 2; n++) {
+        ward__fault_arm(WARD__ROLE_HOST, n, ENOMEM);
+        assert_int_equal(read_frame(sink.data, sink.size, true, &frame), -ENOMEM);
+    }
+    ward__fault_disarm();
+    assert_int_equal(read_frame(sink.data, sink.size, true, &frame), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_kind_comes_back_as_it_was_sent),
+        TEST(a_frame_cut_short_or_too_long_is_refused),
+        TEST(a_wrong_number_of_fields_is_refused),
+        TEST(an_unknown_kind_is_refused),
+        TEST(one_changed_byte_is_refused_or_still_a_frame),
+        TEST(the_attempt_stands_where_it_is_said_to),
+        TEST(a_frame_above_the_limit_leaves_the_sink_as_it_was),
+        TEST(strings_have_their_longest),
+        TEST(without_memory_a_frame_is_no_breach_of_protocol),
+    };
+
+    if (ward__fault_plan_share() == NULL)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
