@@ -13,6 +13,9 @@ struct model {
     unsigned depth;
     int error;
     size_t alone; /* values outside of everything */
+    /* A value that was encoded elsewhere stands inside: together with what is around it, it
+     * may nest deeper than the scanner goes, and then the verbs refuse it. */
+    bool may_be_too_deep;
 };
 
 static ward_value
@@ -56,6 +59,8 @@ add(ward_builder *b, struct fuzz_input *in, const ward_builder *other,
          value.tag == WARD_VALUE_BUILT);
     if (result == 0)
         model->alone += model->depth == 0;
+    if (value.tag == WARD_VALUE_RAW || value.tag == WARD_VALUE_BUILT)
+        model->may_be_too_deep |= model->depth > 0;
 }
 
 static void
@@ -111,6 +116,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ward_builder *b = ward_builder_new();
     ward_builder *other = ward_builder_new();
     ward_bytes bytes;
+    int64_t count;
 
     MUST(b != NULL && other != NULL);
     for (int i = 0; in.size > 0 && i < CALLS; i++) {
@@ -131,8 +137,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bytes = ward_builder_bytes(b);
     if (model.error == 0) {
         MUST(ward_builder_error(b) == 0);
-        MUST(ward__scan_all(bytes.data, bytes.size) == (int64_t)model.alone ||
-             bytes.size > 1 << 16);
+        count = ward__scan_all(bytes.data, bytes.size);
+        MUST(count == (int64_t)model.alone || (count < 0 && model.may_be_too_deep));
     }
     ward_builder_free(b);
     ward_builder_free(other);

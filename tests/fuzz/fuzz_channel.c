@@ -75,8 +75,9 @@ write_page(struct fuzz_input *in)
                                                     : channel.received - fuzz_byte(in));
         break;
     case 3:
-        atomic_store(&page->handling, fuzz_byte(in) & 1 ? (uint32_t)fuzz_number(in, 4)
-                                                        : DONE + fuzz_byte(in) % 8);
+        atomic_store(&page->handling, fuzz_byte(in) & 1
+                                          ? (uint32_t)fuzz_number(in, 4)
+                                          : (uint32_t)DONE + fuzz_byte(in) % 8);
         break;
     case 4:
         at = (size_t)fuzz_number(in, 2) % channel.outbox_size;
