@@ -1,5 +1,7 @@
 #include "ipc/scan.h"
 
+#include <sys/mman.h>
+
 #include <ward/error.h>
 
 #include "tests/unit/documents.h"
@@ -275,6 +277,29 @@ open_levels_cannot_owe_more_together_than_is_left(void **state)
     assert_int_equal(ward__scan(data, sizeof data), sizeof data);
 }
 
+/* Behind the head stands memory that must not be touched: there is too little of it. */
+static void
+a_promise_is_refused_before_anything_behind_it_is_read(void **state)
+{
+    static const char *const heads[] = {"\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff",
+                                        "\x92\xdc\x10\x00", "\x81\xde\x08\x00",
+                                        "\x91\x92\xdc\x10\x00"};
+    enum { PAGE = 4096 };
+    uint8_t *pages =
+        mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void)state;
+    assert_true(pages != MAP_FAILED);
+    assert_int_equal(mprotect(pages + PAGE, PAGE, PROT_NONE), 0);
+    for (size_t i = 0; i < COUNT_OF(heads); i++) {
+        size_t size = heads[i][0] == '\x92' || heads[i][0] == '\x81' ? 4 : 5;
+        uint8_t *at = pages + PAGE - size;
+        memcpy(at, heads[i], size);
+        assert_int_equal(ward__scan(at, size + PAGE), -WARD_EPROTOCOL);
+    }
+    munmap(pages, 2 * PAGE);
+}
+
 static void
 the_byte_that_means_nothing_is_refused_everywhere(void **state)
 {
@@ -324,6 +349,7 @@ main(void)
         cmocka_unit_test(levels_that_are_closed_count_no_more),
         cmocka_unit_test(nodes_are_bounded_exactly),
         cmocka_unit_test(open_levels_cannot_owe_more_together_than_is_left),
+        cmocka_unit_test(a_promise_is_refused_before_anything_behind_it_is_read),
         cmocka_unit_test(the_byte_that_means_nothing_is_refused_everywhere),
         cmocka_unit_test(nothing_is_no_value_but_an_empty_sequence),
         cmocka_unit_test(a_sequence_with_a_bad_end_is_refused),
