@@ -139,8 +139,12 @@ handle_one(void)
 {
     atomic_store(&channel.page->handling, ++handling);
     step();
-    for (size_t frames = random_below(&chance, 40); frames > 0; frames--)
-        put_one();
+    for (size_t frames = random_below(&chance, 40); frames > 0; frames--) {
+        if (random_below(&chance, 9) == 0)
+            ward__outbox_flush(&outbox); /* what is not committed stays */
+        else
+            put_one();
+    }
     if (random_below(&chance, 8) == 0) {
         ward__outbox_publish(&outbox);
         committed = appended;
