@@ -166,8 +166,8 @@ ten_thousand_crashes_leave_nothing_behind(void **state)
     int rounds = scene_rounds(10000);
 
     (void)state;
-    scene_ok(ward_system_new(
-        &deaths.sys, &(ward_system_options){.on_event = note, .user = &deaths}));
+    scene_ok(ward_system_new(&deaths.sys,
+                             &(ward_system_options){.on_event = note, .user = &deaths}));
     scene_ok(ward_spawn(
         ward_system_ctx(deaths.sys), &deaths.ref,
         &(ward_spec){.id = "victim", .behavior = &victim, .strategy = &scene_stubborn}));
