@@ -38,6 +38,8 @@ struct ward__page {
     uint32_t outbox_size;
     /* By the host: ring the doorbell when something is done. */
     _Atomic uint32_t want;
+    /* By the host: begin no message any more. HALT, which says it too, may be behind some. */
+    _Atomic uint32_t halt;
 
     /* By the worker. Message numbers and positions are low halves, see ward__extend. */
     _Atomic uint64_t commit;   /* tail << 32 | done */

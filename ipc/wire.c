@@ -204,10 +204,13 @@ ward__wire_unhandled(struct ward__sink *sink, const struct ward__unhandled *u)
 void
 ward__wire_raised(struct ward__sink *sink, const struct ward__raised *raised)
 {
-    head(sink, WARD__RAISED, 5);
+    head(sink, WARD__RAISED, 8);
     ward__pack_int(sink, raised->cause);
     ward__pack_int(sink, raised->phase);
     ward__pack_int(sink, raised->error);
+    ward__pack_int(sink, raised->user_us);
+    ward__pack_int(sink, raised->system_us);
+    ward__pack_int(sink, raised->max_rss_kb);
     ward__pack_string(sink, raised->raised);
     ward__pack_string(sink, raised->text);
 }
@@ -401,6 +404,9 @@ take_raised(struct ward__taker *in, struct ward__frame *frame)
     raised->cause = take_int(in, WARD_CAUSE_RAISE, WARD_CAUSE_ERROR);
     raised->phase = take_int(in, WARD_PHASE_START, WARD_PHASE_RECOVERY);
     raised->error = take_int(in, INT_MIN, 0);
+    raised->user_us = take_int(in, 0, INT64_MAX);
+    raised->system_us = take_int(in, 0, INT64_MAX);
+    raised->max_rss_kb = take_int(in, 0, INT64_MAX);
     raised->raised = ward__take_string(in, SIZE_MAX);
     raised->text = ward__take_string(in, SIZE_MAX);
 }
@@ -426,7 +432,7 @@ static const struct reader readers[] = {
     [WARD__SPAWN] = {12, take_spawn},  [WARD__END] = {2, take_end},
     [WARD__WATCH] = {2, take_watch},   [WARD__LOOKUP] = {2, take_lookup},
     [WARD__LOG] = {1, take_log},       [WARD__UNHANDLED] = {3, take_unhandled},
-    [WARD__RAISED] = {5, take_raised}, [WARD__QUIET] = {2, take_quiet},
+    [WARD__RAISED] = {8, take_raised}, [WARD__QUIET] = {2, take_quiet},
     [WARD__BYE] = {0, take_nothing},
 };
 

@@ -143,6 +143,7 @@ struct ward__raised {
     int64_t cause; /* enum ward_cause: raise or error */
     int64_t phase;
     int64_t error;
+    int64_t user_us, system_us, max_rss_kb; /* as it says of itself */
     const char *raised;
     const char *text;
 };

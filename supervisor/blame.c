@@ -187,6 +187,9 @@ ward__blame_raise(struct ward__blame *blame, const struct ward__incarnation *inc
     f->phase = (ward_phase)raised->phase;
     f->by = WARD_BY_SELF;
     f->error = (int)raised->error;
+    f->user_us = raised->user_us;
+    f->system_us = raised->system_us;
+    f->max_rss_kb = raised->max_rss_kb;
     f->raised = raised->raised;
     f->text = raised->text;
 }

@@ -314,3 +314,10 @@ ward__channel_want(struct ward__channel *channel)
 {
     atomic_exchange(&channel->page->want, 1);
 }
+
+void
+ward__channel_halt(struct ward__channel *channel)
+{
+    if (channel->page != NULL)
+        atomic_store(&channel->page->halt, 1);
+}

@@ -79,6 +79,9 @@ int ward__channel_hand(const struct ward__channel *channel,
 bool ward__channel_is_idle(const struct ward__channel *channel,
                            const struct ward__mailbox *box);
 
+/* Asks the worker to begin no message any more; HALT wakes it if it sleeps. */
+void ward__channel_halt(struct ward__channel *channel);
+
 /* Asks the worker to ring when it has done something. */
 void ward__channel_want(struct ward__channel *channel);
 

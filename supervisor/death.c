@@ -84,13 +84,12 @@ ward__actor_raised(struct ward__actor *actor, struct ward__blame *blame)
 /* A process is gone: nothing of it is left but what it said, and what it has not done is to be
  * sent again. */
 static void
-bury(struct ward__actor *actor, int status)
+bury(struct ward__actor *actor)
 {
     ward__timer_cancel(&actor->sys->loop, &actor->deadline);
     ward__timer_cancel(&actor->sys->loop, &actor->progress);
     ward__incarnation_free(actor->now);
     ward__mailbox_rewind(&actor->mailbox);
-    ward__asks_incarnation_over(actor, status);
     ward__asks_forget(actor);
 }
 
@@ -122,7 +121,7 @@ cleanup_over(struct ward__actor *actor)
         ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
     else if (inc->stage != WARD__STAGE_GONE)
         ward__actor_tell(actor, WARD_EVENT_CLEANUP_FAILED, &blame.failure);
-    bury(actor, 0);
+    bury(actor);
     ward__engine_recovered(&actor->sys->engine, &actor->node);
 }
 
@@ -138,10 +137,12 @@ lost_over(struct ward__actor *actor, const struct ward__hand *hand,
     if (hand->was_early)
         take_poison(actor, hand, blame, WARD_LETTER_INTERRUPTED);
     keep_failure(actor, blame);
-    bury(actor, -WARD_ECRASHED);
+    bury(actor);
     ward__engine_lost(&actor->sys->engine, &actor->node);
-    if (!is_wanted)
+    if (!is_wanted) {
+        ward__asks_incarnation_over(actor, -WARD_ECRASHED);
         return;
+    }
     actor->is_failure_cause = true;
     ward__actor_tell_failed(actor);
 }
@@ -192,7 +193,7 @@ failure_over(struct ward__actor *actor, const struct ward__hand *hand,
 
     take_poison(actor, hand, blame, WARD_LETTER_POISON);
     keep_failure(actor, blame);
-    bury(actor, -WARD_ECRASHED);
+    bury(actor);
     ward__engine_failed(&actor->sys->engine, &actor->node, false);
     if (!is_asked)
         return; /* the event follows the decision */
@@ -207,7 +208,7 @@ ward__actor_over(struct ward__actor *actor)
     struct ward__blame blame;
     struct ward__hand hand;
     const char *step;
-    int error;
+    int error, status;
 
     if (inc->is_cleanup) {
         cleanup_over(actor);
@@ -215,7 +216,7 @@ ward__actor_over(struct ward__actor *actor)
     }
     ward__incarnation_last_words(inc);
     if (ward__blame_is_spawn(inc, &error, &step)) {
-        bury(actor, -WARD_ECRASHED);
+        bury(actor);
         ward__actor_spawn_failed(actor, error, step);
         return;
     }
@@ -231,7 +232,9 @@ ward__actor_over(struct ward__actor *actor)
             free(actor->poison);
             actor->poison = NULL;
         }
-        bury(actor, inc->has_raised ? -WARD_ECRASHED : -WARD_ESTOPPED);
+        status = inc->has_raised ? -WARD_ECRASHED : -WARD_ESTOPPED;
+        bury(actor);
+        ward__asks_incarnation_over(actor, status);
         ward__engine_died(&actor->sys->engine, &actor->node);
     } else {
         failure_over(actor, &hand, &blame);

@@ -47,7 +47,7 @@ directive_of(enum ward__goal goal)
     }
 }
 
-/* Failed, then the message that it died of. */
+/* Failed, then the message that it died of, then the asks that it had begun. */
 void
 ward__actor_tell_failed(struct ward__actor *actor)
 {
@@ -58,11 +58,13 @@ ward__actor_tell_failed(struct ward__actor *actor)
                                      .incarnation = actor->incarnation,
                                      .failure = actor->failure,
                                      .directive = directive_of(actor->node.goal)});
-    if (actor->poison == NULL)
-        return;
-    ward__post_dead_frame(actor, actor->poison_letter, actor->poison, actor->poison_size);
+    if (actor->poison != NULL)
+        ward__post_dead_frame(actor, actor->poison_letter, actor->poison,
+                              actor->poison_size);
     free(actor->poison);
     actor->poison = NULL;
+    if (actor->now == NULL) /* else they fail when it has ended */
+        ward__asks_incarnation_over(actor, -WARD_ECRASHED);
 }
 
 void
@@ -235,6 +237,7 @@ do_halt(struct ward__actor *actor)
     } else {
         ward__actor_set_deadline(actor, &actor->deadline, actor->shutdown_ms,
                                  ward__actor_stop_is_late);
+        ward__channel_halt(&actor->now->channel);
         ward__actor_say(actor, pack_halt, NULL);
     }
 }

@@ -30,7 +30,7 @@ set_timerfd(struct ward__loop *loop)
     struct itimerspec spec = {
         .it_value = {.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000}};
 
-    if (at == loop->set_to || (loop->set_to != 0 && at > loop->set_to))
+    if (at == loop->set_to || (loop->set_to > 0 && (at == 0 || at > loop->set_to)))
         return;
     timerfd_settime(loop->timerfd, TFD_TIMER_ABSTIME, &spec, NULL);
     loop->set_to = at;
@@ -149,13 +149,37 @@ ward__loop_turn(struct ward__loop *loop, bool wait)
     ev_run(loop->ev, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
 }
 
+static void
+invoke_nothing(struct ev_loop *ev)
+{
+    (void)ev;
+}
+
+/* A deadline that was cancelled may have left the timerfd readable for nothing. */
+static void
+quieten_timerfd(struct ward__loop *loop)
+{
+    struct ward__timer *first = RB_MIN(ward__timers, &loop->timers);
+    int64_t now = ward__clock_ms();
+
+    if (loop->set_to == 0 || loop->set_to > now || (first != NULL && first->at <= now))
+        return;
+    loop->set_to = -1;
+    set_timerfd(loop);
+}
+
+/* A turn in which nothing is called: what became ready stays ready, for the kernel and for the
+ * next turn, and so no call can change a watcher behind the last look. */
 void
 ward__loop_sync(struct ward__loop *loop)
 {
+    quieten_timerfd(loop);
     if (!loop->is_dirty)
         return;
     loop->is_dirty = false;
+    ev_set_invoke_pending_cb(loop->ev, invoke_nothing);
     ev_run(loop->ev, EVRUN_NOWAIT);
+    ev_set_invoke_pending_cb(loop->ev, ev_invoke_pending);
 }
 
 void

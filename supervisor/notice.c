@@ -97,6 +97,8 @@ copy_event(const ward_event *event)
     if (event->message != NULL) {
         notice->message =
             ward__message_copy(event->message->type, event->message->values);
+        if (notice->message != NULL)
+            notice->message->attempt = event->message->attempt;
         is_short |= notice->message == NULL;
     }
     if (is_short) {

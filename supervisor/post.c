@@ -106,17 +106,13 @@ ward__post_raw(struct ward__actor *to, int64_t type, ward_ref sender, ward_raw v
 
 /* ---- dead letters ---- */
 
-void
-ward__post_dead(struct ward_system *sys, ward_letter why, ward_ref to, const char *path,
-                int64_t type, ward_raw values)
+/* What becomes a dead letter: a message of somebody's, tried so often. */
+static void
+post_dead(struct ward_system *sys, ward_event *event, int64_t type, ward_raw values,
+          unsigned attempt)
 {
     struct ward_arena arena = {NULL};
     ward_message message;
-    ward_event event = {.kind = WARD_EVENT_DEAD_LETTER,
-                        .actor = to,
-                        .path = path,
-                        .letter = why,
-                        .message = &message};
 
     if (type == WARD_TERMINATED || type < WARD_REPLY)
         return; /* ward's own: nobody has sent it */
@@ -124,20 +120,36 @@ ward__post_dead(struct ward_system *sys, ward_letter why, ward_ref to, const cha
         return;
     if (ward__message_init(&message, type, values, &arena) < 0)
         return;
-    ward__notice_event(sys, &event);
+    message.attempt = attempt;
+    event->kind = WARD_EVENT_DEAD_LETTER;
+    event->message = &message;
+    ward__notice_event(sys, event);
+}
+
+void
+ward__post_dead(struct ward_system *sys, ward_letter why, ward_ref to, const char *path,
+                int64_t type, ward_raw values)
+{
+    ward_event event = {.actor = to, .path = path, .letter = why};
+
+    post_dead(sys, &event, type, values, 0);
 }
 
 void
 ward__post_dead_frame(struct ward__actor *actor, ward_letter why, const uint8_t *frame,
                       size_t size)
 {
+    ward_event event = {.actor = actor->ref,
+                        .path = actor->path,
+                        .incarnation = actor->incarnation,
+                        .letter = why};
     struct ward_arena arena = {NULL};
     struct ward__frame read;
     ward_bytes bytes = {frame + WARD__FRAME_PREFIX, size - WARD__FRAME_PREFIX};
 
     if (ward__wire_read(bytes, false, &read, &arena) == 0)
-        ward__post_dead(actor->sys, why, actor->ref, actor->path, read.as.message.type,
-                        read.as.message.values);
+        post_dead(actor->sys, &event, read.as.message.type, read.as.message.values,
+                  read.as.message.attempt);
     ward__arena_done(&arena);
 }
 

@@ -216,7 +216,7 @@ ward__system_run_until(ward_system *sys, bool (*is_over)(void *user), void *user
     struct ward__timer alarm = {0};
     int result = 0;
 
-    if (deadline >= 0)
+    if (deadline > ward__clock_ms())
         ward__timer_set(&sys->loop, &alarm, deadline, wake);
     for (;;) {
         ward__system_pump(sys);
@@ -332,7 +332,9 @@ is_settled(ward_system *sys)
     while ((actor = ward__slots_each(&sys->actors, &at)) != NULL) {
         if (actor == sys->root)
             continue;
-        if (actor->node.state != WARD__NODE_UP || actor->now == NULL) {
+        if (actor->node.state != WARD__NODE_UP || actor->now == NULL ||
+            actor->now->stage != WARD__STAGE_UP || actor->now->is_dead ||
+            actor->now->doom != WARD__DOOM_NONE || actor->now->channel.is_eof) {
             is_quiet = false;
             continue;
         }

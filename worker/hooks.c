@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <ward/error.h>
@@ -81,6 +82,18 @@ pack_raised(struct ward__sink *sink, const void *what)
     ward__wire_raised(sink, what);
 }
 
+static void
+note_usage(struct ward__raised *raised)
+{
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) < 0)
+        return;
+    raised->user_us = (int64_t)usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec;
+    raised->system_us = (int64_t)usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec;
+    raised->max_rss_kb = usage.ru_maxrss;
+}
+
 /* What the handler sent is forgotten; the report takes its place. */
 static void
 report(struct ward__worker *w)
@@ -91,6 +104,7 @@ report(struct ward__worker *w)
                                   .raised = w->raise.raised,
                                   .text = w->raise.text};
 
+    note_usage(&raised);
     fflush(NULL);
     ward__outbox_rollback(&w->outbox);
     ward__outbox_put(&w->outbox, pack_raised, &raised);

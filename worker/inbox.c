@@ -23,6 +23,8 @@ ward__lane_heard(struct ward__worker *w)
 static void
 ring_if_wanted(struct ward__worker *w)
 {
+    if (w->outbox.page == NULL)
+        return; /* before GO there is nothing done, and nothing to ring with */
     if (atomic_exchange(&w->page->want, 0) != 0)
         ward__outbox_ring(&w->outbox);
 }

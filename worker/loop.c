@@ -186,6 +186,9 @@ handle_message(struct ward__worker *w, const struct ward__message_frame *frame)
     uint64_t number = w->outbox.done + 1;
     ward_next next = WARD_SAME;
 
+    if (atomic_load_explicit(&w->page->halt, memory_order_relaxed) != 0)
+        go_quiet(w, WARD__QUIET_ASKED,
+                 w->outbox.done); /* HALT is behind it in the socket */
     ward__phase_set(w, WARD_PHASE_RECEIVE);
     atomic_store_explicit(&w->page->handling, (uint32_t)number, memory_order_release);
     atomic_signal_fence(memory_order_seq_cst);

@@ -69,6 +69,20 @@ poison_letter_says_which_attempt_it_was(void **state)
     assert_int_equal(await_letter(h, WARD_LETTER_POISON, "/a")->message.attempt, 2);
 }
 
+/* The harness waits with poll on ward_system_fd and ward_system_dispatch only. */
+static void
+own_loop_sees_a_series_of_restarts(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = spawn(
+        h, &(ward_spec){
+               .id = "a", .behavior = &actor, .strategy = &always, .redeliver = 50});
+
+    ward_tell(h->ctx, ref, CRASH);
+    await_letter(h, WARD_LETTER_POISON, "/a");
+    assert_int_equal(count_events(h, WARD_EVENT_FAILED, "/a"), 51);
+}
+
 static bool
 has_room(struct harness *h, const void *arg)
 {
@@ -107,6 +121,7 @@ main(void)
         TEST(record_of_a_raise_says_what_was_used),
         TEST(record_of_an_error_says_what_was_used),
         TEST(poison_letter_says_which_attempt_it_was),
+        TEST(own_loop_sees_a_series_of_restarts),
         TEST(host_can_live_on_on_room_alone),
     };
 

@@ -318,8 +318,14 @@ check_unhandled(const struct ward__frame *frame)
 static void
 pack_raised(struct ward__sink *sink)
 {
-    ward__wire_raised(sink, &(struct ward__raised){WARD_CAUSE_ERROR, WARD_PHASE_CALLBACK,
-                                                   -EIO, "Class", "text"});
+    ward__wire_raised(sink, &(struct ward__raised){.cause = WARD_CAUSE_ERROR,
+                                                   .phase = WARD_PHASE_CALLBACK,
+                                                   .error = -EIO,
+                                                   .user_us = 1,
+                                                   .system_us = 2,
+                                                   .max_rss_kb = 3,
+                                                   .raised = "Class",
+                                                   .text = "text"});
 }
 
 static void
@@ -328,6 +334,9 @@ check_raised(const struct ward__frame *frame)
     assert_int_equal(frame->as.raised.cause, WARD_CAUSE_ERROR);
     assert_int_equal(frame->as.raised.phase, WARD_PHASE_CALLBACK);
     assert_int_equal(frame->as.raised.error, -EIO);
+    assert_int_equal(frame->as.raised.user_us, 1);
+    assert_int_equal(frame->as.raised.system_us, 2);
+    assert_int_equal(frame->as.raised.max_rss_kb, 3);
     assert_string_equal(frame->as.raised.raised, "Class");
     assert_string_equal(frame->as.raised.text, "text");
 }
