@@ -230,6 +230,8 @@ do_decide(struct play *p, int n)
     struct ward__node *node = p->actors[n].node;
     ward_directive directive = directives[random_below(&p->random, 8)];
 
+    if (p->is_stubborn)
+        directive = WARD_DIRECTIVE_RESTART;
     if (node->goal == WARD__GOAL_STOP)
         directive = WARD_DIRECTIVE_STOP;
     play_trace("  %d: directive %d\n", n, (int)directive);

@@ -41,6 +41,7 @@ struct play {
     int64_t now;
     unsigned patience; /* percent of the events after which effects are carried out */
     unsigned goodness; /* percent of processes that do as they are asked */
+    bool is_stubborn;  /* few nodes, whose starts fail again and again */
     bool is_closing;   /* the root was stopped, and all answer */
 };
 

@@ -12,6 +12,7 @@
 #include <ward/export.h>
 
 enum { NODES_MOST = 13, DEPTH_MOST = 4, EVENTS_MOST = 160, ANSWERS_MOST = 20000 };
+enum { STUBBORN_MOST = 3, STUBBORN_EVENTS = 300 };
 
 /* ---- what the worker processes do ---- */
 
@@ -34,7 +35,12 @@ spawn(struct play *p, int parent)
     };
     struct actor *actor = &p->actors[p->count];
 
-    if (p->count == NODES_MOST || p->actors[parent].depth == DEPTH_MOST)
+    if (p->is_stubborn) {
+        options.restart = WARD_TRANSIENT;
+        options.max_restarts = WARD_INFINITE;
+    }
+    if (p->count == (p->is_stubborn ? STUBBORN_MOST : NODES_MOST) ||
+        p->actors[parent].depth == DEPTH_MOST)
         return;
     if (!play_is(p, parent, WARD__NODE_UP) && !play_is(p, parent, WARD__NODE_STARTING))
         return;
@@ -66,6 +72,15 @@ ignored(struct play *p, int n)
     model_ignored(&p->model, n);
 }
 
+/* The delay of a node is over, or a timer fires that should have been cancelled. */
+static void
+expire(struct play *p, int n)
+{
+    play_trace("  %d: expired\n", n);
+    ward__engine_expired(&p->engine, p->actors[n].node);
+    model_expired(&p->model, n);
+}
+
 /* It does as it should: starts, becomes quiet when told, goes when told. */
 static void
 behave(struct play *p, int n)
@@ -73,9 +88,7 @@ behave(struct play *p, int n)
     struct actor *actor = &p->actors[n];
 
     if (play_is(p, n, WARD__NODE_DELAYED)) {
-        play_trace("  %d: expired\n", n);
-        ward__engine_expired(&p->engine, actor->node);
-        model_expired(&p->model, n);
+        expire(p, n);
     } else if (actor->stage == BORN && !actor->is_doomed) {
         ready(p, n);
     } else if (actor->stage == UP && actor->was_told &&
@@ -119,6 +132,21 @@ misbehave(struct play *p, int n)
         play_die(p, n, false);
 }
 
+/* Nearly every start fails, and in a history nearly always in the same way. */
+static void
+fail_to_start(struct play *p, int n)
+{
+    unsigned dice = random_below(&p->random, 100);
+    bool can_be_none = TAILQ_EMPTY(&p->actors[n].node->children);
+
+    if (dice < 3)
+        ready(p, n);
+    else if (can_be_none && (dice < 10) != (p->goodness < 70))
+        play_spawn_error(p, n);
+    else
+        play_failed(p, n, dice % 2 == 0);
+}
+
 /* ---- histories ---- */
 
 static void
@@ -140,6 +168,10 @@ happen(struct play *p)
         play_trace("  %d: restart\n", n);
         ward__engine_restart(&p->engine, actor->node);
         model_restart(&p->model, n);
+    } else if (n > 0 && dice < 200) {
+        expire(p, n);
+    } else if (p->is_stubborn && actor->stage == BORN) {
+        fail_to_start(p, n);
     } else if (n > 0 && random_is(&p->random, p->goodness)) {
         behave(p, n);
     } else if (n > 0) {
@@ -169,18 +201,21 @@ static void
 play(uint64_t seed)
 {
     static struct play p;
+    int events;
 
     p.random.state = seed;
     p.count = 1;
     p.now = 1000;
     p.is_closing = false;
     p.patience = random_is(&p.random, 70) ? 100 : 50;
+    p.is_stubborn = random_is(&p.random, 15);
     p.goodness = 50 + random_below(&p.random, 45);
+    events = p.is_stubborn ? STUBBORN_EVENTS : EVENTS_MOST;
     p.actors[0] = (struct actor){.node = calloc(1, sizeof *p.actors[0].node)};
     assert_non_null(p.actors[0].node);
     ward__engine_init(&p.engine, p.actors[0].node);
     model_init(&p.model);
-    for (int i = 0; i < EVENTS_MOST && p.actors[0].node != NULL; i++) {
+    for (int i = 0; i < events && p.actors[0].node != NULL; i++) {
         happen(&p);
         play_compare(&p);
         if (random_is(&p.random, p.patience))
