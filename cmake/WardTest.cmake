@@ -27,7 +27,7 @@ endfunction()
 # after ward_sanitize, because the last option wins.
 add_library(ward_may_crash INTERFACE)
 if(WARD_SANITIZE MATCHES "undefined")
-    target_compile_options(ward_may_crash INTERFACE -fno-sanitize=null)
+    target_compile_options(ward_may_crash INTERFACE -fno-sanitize=null,integer-divide-by-zero)
 endif()
 
 # ward_register(NAME name FOLDER folder LABELS label... TIMEOUT s SOAK_TIMEOUT s

@@ -111,6 +111,11 @@ ward_add_values(ward_builder *b, const ward_value *values, size_t count)
     if (values == NULL && count > 0)
         ward__sink_fail(&b->sink, -EINVAL);
     for (size_t i = 0; i < count && b->sink.error == 0; i++) {
+        /* Not itself: its bytes move while they are read. */
+        if (values[i].tag == WARD_VALUE_BUILT && values[i].as.built == b) {
+            ward__sink_fail(&b->sink, -EINVAL);
+            break;
+        }
         count_one(b);
         ward__pack_value(&b->sink, &values[i]);
     }

@@ -73,14 +73,16 @@ ward__packet_receive(int socket, void *data, size_t size, int *fds, size_t *fd_c
     do
         got = WARD__SYS(recvmsg(socket, &message, MSG_CMSG_CLOEXEC));
     while (got < 0 && errno == EINTR);
-    if (got <= 0)
-        return got < 0 ? -errno : 0;
+    if (got < 0)
+        return -errno;
     count = take_fds(&message, fds);
-    if ((size_t)got != size || (message.msg_flags & MSG_TRUNC))
+    if (got == 0)
+        result = 0; /* the end, or an empty packet, which nobody of ours sends */
+    else if ((size_t)got != size || (message.msg_flags & MSG_TRUNC))
         result = -EPROTO;
     else if (message.msg_flags & MSG_CTRUNC)
         result = -EMFILE;
-    for (size_t i = 0; result < 0 && i < count; i++)
+    for (size_t i = 0; result <= 0 && i < count; i++)
         ward__fd_close(&fds[i]);
     if (result > 0)
         *fd_count = count;

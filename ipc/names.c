@@ -1,5 +1,6 @@
 /* The words for everything that an X-macro of the public headers lists. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include <ward/error.h>
@@ -31,7 +32,7 @@ own_error(int code)
 const char *
 ward_strerror(int code)
 {
-    int positive = code < 0 ? -code : code;
+    int positive = code < 0 && code > INT_MIN ? -code : code;
     const struct error_text *own = own_error(positive);
     const char *text = own != NULL ? own->text : strerrordesc_np(positive);
 
@@ -41,7 +42,7 @@ ward_strerror(int code)
 const char *
 ward_error_name(int code)
 {
-    int positive = code < 0 ? -code : code;
+    int positive = code < 0 && code > INT_MIN ? -code : code;
     const struct error_text *own = own_error(positive);
     const char *name = own != NULL ? own->name : strerrorname_np(positive);
 
@@ -106,4 +107,17 @@ ward_directive_name(ward_directive directive)
         return "escalate";
     }
     return "?";
+}
+
+const char *
+ward_end_name(ward_end end)
+{
+    static const char *const words[] = {
+        [WARD_END_NORMAL] = "normal",
+        [WARD_END_FAILURE] = "failure",
+        [WARD_END_STOPPED] = "stopped",
+        [WARD_END_KILLED] = "killed",
+    };
+
+    return word(words, COUNT(words), (size_t)end);
 }

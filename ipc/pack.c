@@ -188,11 +188,12 @@ ward__pack_raw(struct ward__sink *sink, ward_raw raw)
     ward__sink_write(sink, raw.data, raw.size);
 }
 
-/* A raw value of the user's: exactly one value. */
+/* A raw value of the user's: exactly one value, as deep as any in a message may be. */
 static void
 pack_checked(struct ward__sink *sink, ward_bytes raw)
 {
-    if (raw.data == NULL || ward__scan(raw.data, raw.size) != (int64_t)raw.size)
+    if (raw.data == NULL ||
+        ward__scan_within(raw.data, raw.size, WARD_MAX_DEPTH + 1) != (int64_t)raw.size)
         ward__sink_fail(sink, -EINVAL);
     else
         ward__sink_write(sink, raw.data, raw.size);

@@ -18,6 +18,12 @@ owes(const struct ward__head *head)
 int64_t
 ward__scan(const uint8_t *data, size_t size)
 {
+    return ward__scan_within(data, size, WARD__SCAN_DEPTH);
+}
+
+int64_t
+ward__scan_within(const uint8_t *data, size_t size, unsigned levels)
+{
     struct ward__cursor in = {data, data + size};
     uint64_t left[WARD__SCAN_DEPTH]; /* values owed by each open level */
     uint64_t owed = 1;               /* by all of them together */
@@ -40,7 +46,7 @@ ward__scan(const uint8_t *data, size_t size)
             return -WARD_EPROTOCOL;
         if (inner == 0)
             continue;
-        if (++depth == WARD__SCAN_DEPTH)
+        if (++depth == levels)
             return -WARD_EPROTOCOL;
         left[depth] = inner;
     }

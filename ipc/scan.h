@@ -15,13 +15,16 @@
 
 /* Levels: the user's own (WARD_MAX_DEPTH), the envelope, its list, and the value itself. */
 #define WARD__SCAN_DEPTH 35
-#define WARD__SCAN_NODES (UINT32_C(1) << 22)
+/* More than the largest frame has bytes: what was packed within its limit is never refused. */
+#define WARD__SCAN_NODES (UINT32_C(1) << 27)
 
 /*
  * Scans one value at the front of `data`. Its length, or -WARD_EPROTOCOL: cut short, not
  * msgpack, too deep or too many nodes.
  */
 int64_t ward__scan(const uint8_t *data, size_t size);
+/* The same, with fewer levels allowed: at most WARD__SCAN_DEPTH. */
+int64_t ward__scan_within(const uint8_t *data, size_t size, unsigned levels);
 
 /* Scans a sequence of values that fills `data` exactly: how many, or -WARD_EPROTOCOL. */
 int64_t ward__scan_all(const uint8_t *data, size_t size);

@@ -73,6 +73,7 @@ struct ward__actor {
     uint8_t *spare_frame; /* owned, for a moment: what a record being made borrows */
     ward_letter poison_letter;
     ward_failure *failure; /* owned: the last one */
+    bool has_escalation;   /* that failure is a child's, handed up */
     bool is_failure_cause; /* it led to the restart or to the end that is under way */
     char own_reason[WARD_MAX_ID + 1]; /* of ward_stop_self */
 

@@ -17,6 +17,8 @@
 /* The lane holds what ward itself says; a start may carry arguments and a failure with the
  * message that led to it, so it is bounded by a few frames of the largest size. */
 enum { LANE_MAXIMUM = 256 << 20, WRITE_SIZE = 64 * 1024 };
+/* More than a socket holds. */
+enum { SOCKET_MOST = 16 << 20 };
 
 void
 ward__channel_init(struct ward__channel *channel)
@@ -208,7 +210,9 @@ ward__channel_read(struct ward__channel *channel, size_t budget)
     do
         got = WARD__SYS(recvmsg(channel->fd, &message, 0));
     while (got < 0 && errno == EINTR);
-    if (got < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
+    if (got < 0 && (errno == ENOMEM || errno == ENOBUFS))
+        return -ENOBUFS;
+    if (got < 0 && errno == EAGAIN)
         return 0;
     if (got <= 0) {
         channel->is_eof = true;
@@ -257,13 +261,19 @@ take_outbox(struct ward__channel *channel, uint64_t tail)
 int
 ward__channel_recover(struct ward__channel *channel)
 {
-    int64_t got;
+    /* Looked at once and first: a grandchild may still write into socket and page, and what
+     * was committed at this moment bounds what is read. */
+    uint64_t tail = committed(channel, atomic_load(&channel->page->commit));
+    int64_t got = 1;
 
-    /* A grandchild may still write into this socket; what was committed bounds it. */
-    while (!channel->is_eof && (got = ward__channel_read(channel, WRITE_SIZE)) != 0)
-        if (got < 0)
-            return (int)got;
-    return take_outbox(channel, committed(channel, atomic_load(&channel->page->commit)));
+    if (tail < channel->received ||
+        tail - channel->received > channel->outbox_size + SOCKET_MOST)
+        return -WARD_EPROTOCOL;
+    while (!channel->is_eof && channel->received < tail && got > 0) {
+        uint64_t left = tail - channel->received;
+        got = ward__channel_read(channel, left < WRITE_SIZE ? (size_t)left : WRITE_SIZE);
+    }
+    return got < 0 ? (int)got : take_outbox(channel, tail);
 }
 
 /* ---- what the page says of messages ---- */

@@ -55,7 +55,8 @@ int ward__channel_say(struct ward__channel *channel,
  * `box` is not NULL. 0; -EPIPE: nobody reads. */
 int ward__channel_write(struct ward__channel *channel, struct ward__mailbox *box);
 
-/* Reads at most about `budget` bytes. Their number; 0: nothing now, or is_eof; -ENOMEM;
+/* Reads at most about `budget` bytes. Their number; 0: nothing now, or is_eof; -ENOMEM; -ENOBUFS:
+ * the kernel has no memory just now;
  * -WARD_EPROTOCOL: descriptors came along, or more than was committed. */
 int64_t ward__channel_read(struct ward__channel *channel, size_t budget);
 

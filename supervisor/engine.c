@@ -33,10 +33,12 @@ static void
 enter(struct ward__engine *e, struct ward__node *node, enum ward__node_state state)
 {
     node->state = state;
-    if (has_effect(state) && !node->is_queued) {
-        TAILQ_INSERT_TAIL(&e->queue, node, queued);
-        node->is_queued = true;
-    }
+    if (!has_effect(state))
+        return;
+    if (node->is_queued) /* the effect is due behind what happened since */
+        TAILQ_REMOVE(&e->queue, node, queued);
+    TAILQ_INSERT_TAIL(&e->queue, node, queued);
+    node->is_queued = true;
 }
 
 void
@@ -118,6 +120,8 @@ fail_for_child(struct ward__engine *e, struct ward__node *node)
         node->goal = WARD__GOAL_ESCALATE;
         advance(e, node);
     } else if (node->state == WARD__NODE_UP || node->state == WARD__NODE_STARTING) {
+        if (node->state == WARD__NODE_STARTING)
+            node->failed_starts++; /* unless it becomes ready yet */
         node->goal = WARD__GOAL_FAIL;
         enter(e, node, WARD__NODE_HALTING);
     }
@@ -229,7 +233,8 @@ ward__engine_spawn_error(struct ward__engine *e, struct ward__node *node)
         ward__engine_died(e, node);
         return false;
     }
-    if (node->starts > 1 && ++node->spawn_errors < PATIENCE) {
+    if (node->starts > 1 && TAILQ_EMPTY(&node->children) &&
+        ++node->spawn_errors < PATIENCE) {
         start_after(e, node, doubled(node->spawn_errors));
         return true;
     }
@@ -263,7 +268,7 @@ ward__engine_failed(struct ward__engine *e, struct ward__node *node, bool is_ali
         enter(e, node, WARD__NODE_DECIDING);
         break;
     case WARD__NODE_HALTING: /* ward asked for this end: nothing is decided */
-        node->must_exit = is_start;
+        node->must_exit = is_start || node->goal == WARD__GOAL_RESTART;
         advance(e, node);
         break;
     default:
@@ -277,10 +282,8 @@ ward__engine_failed(struct ward__engine *e, struct ward__node *node, bool is_ali
 static enum ward__goal
 count_restart(struct ward__node *node, int64_t now)
 {
-    if (ward__window_grant(&node->window, now)) {
-        node->is_counted = true;
+    if (ward__window_grant(&node->window, now))
         return WARD__GOAL_RESTART;
-    }
     node->why = WARD__ENDED_LIMIT;
     return node->options.on_limit == WARD_DIRECTIVE_ESCALATE ? WARD__GOAL_ESCALATE
                                                              : WARD__GOAL_STOP;
@@ -310,7 +313,6 @@ ward__engine_directive(struct ward__engine *e, struct ward__node *node,
                        ward_directive directive, int64_t now)
 {
     assert(node->state == WARD__NODE_DECIDING);
-    node->is_counted = false;
     if (node->goal != WARD__GOAL_STOP)
         node->goal = judge(node, directive, now);
     if (node->goal == WARD__GOAL_RESTART)
@@ -342,7 +344,6 @@ ward__engine_lost(struct ward__engine *e, struct ward__node *node)
     switch (node->state) {
     case WARD__NODE_STARTING:
     case WARD__NODE_UP:
-        node->is_counted = false;
         node->goal = WARD__GOAL_RESTART;
         if (node->options.restart == WARD_TEMPORARY) {
             node->goal = WARD__GOAL_STOP;
@@ -375,7 +376,6 @@ ward__engine_quiet(struct ward__engine *e, struct ward__node *node, enum ward__s
         if (node->options.restart == WARD_PERMANENT)
             node->goal = count_restart(node, now);
     } else if (asked_itself) {
-        node->is_counted = false;
         node->goal = WARD__GOAL_RESTART;
     }
     advance(e, node);
@@ -429,7 +429,6 @@ ward__engine_restart(struct ward__engine *e, struct ward__node *node)
 {
     if (node->state != WARD__NODE_UP || node->parent == NULL)
         return;
-    node->is_counted = false;
     node->goal = WARD__GOAL_RESTART;
     enter(e, node, WARD__NODE_HALTING);
 }

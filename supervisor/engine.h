@@ -117,7 +117,6 @@ struct ward__node {
     bool has_process;
     bool must_exit;         /* the process is not to run post_stop */
     bool owes_post_stop;    /* this incarnation was up and has not run it */
-    bool is_counted;        /* the restart that is under way was counted */
     uint32_t starts;        /* processes asked for */
     uint32_t failed_starts; /* in a row */
     uint32_t spawn_errors;  /* in a row */

@@ -298,7 +298,7 @@ read_some(struct ward__incarnation *inc)
 
     if (got == -ENOMEM)
         ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "read");
-    else if (got < 0)
+    else if (got < 0 && got != -ENOBUFS)
         break_protocol(inc, "bytes that were not committed");
     if (inc->channel.is_eof && !inc->is_dead)
         ward__timer_set(loop_of(inc), &inc->answer_deadline,
@@ -343,7 +343,7 @@ ward__incarnation_last_words(struct ward__incarnation *inc)
 
     if (is_trusted(inc)) {
         result = ward__channel_recover(&inc->channel);
-        if (result == -ENOMEM)
+        if (result == -ENOMEM || result == -ENOBUFS)
             ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "recover the outbox");
         else if (result < 0)
             break_protocol(inc, "an outbox that cannot be");

@@ -213,6 +213,7 @@ do_decide(struct ward__actor *actor)
 
     if (actor->node.goal != WARD__GOAL_STOP && actor->failure != NULL)
         directive = ask_decider(actor);
+    actor->has_escalation = false;
     ward__engine_directive(&actor->sys->engine, &actor->node, directive,
                            ward__clock_ms());
     actor->is_failure_cause = true;
@@ -347,6 +348,9 @@ hand_up(struct ward__actor *actor)
     if (actor->failure == NULL || (parent->node.goal != WARD__GOAL_FAIL &&
                                    parent->node.goal != WARD__GOAL_ESCALATE))
         return;
+    if (parent->has_escalation)
+        return; /* the first one counts */
+    parent->has_escalation = true;
     record = *actor->failure;
     record.actor = parent->ref;
     record.path = parent->path;
@@ -450,6 +454,10 @@ ward__actor_quiet(struct ward__actor *actor, int why, const char *reason)
     /* Its page says that the last message is done. */
     if (ward__channel_progress(&actor->now->channel, &actor->mailbox) < 0) {
         ward__incarnation_kill(actor->now, WARD__DOOM_PROTOCOL, "a page that cannot be");
+        return;
+    }
+    if (why == WARD__QUIET_ASKED && actor->node.state == WARD__NODE_UP) {
+        ward__incarnation_kill(actor->now, WARD__DOOM_PROTOCOL, "quiet without HALT");
         return;
     }
     ward__timer_cancel(&actor->sys->loop, &actor->deadline);

@@ -185,7 +185,7 @@ ward__post_bury(struct ward__actor *actor, ward_letter why)
 void
 ward__actor_room(struct ward__actor *actor)
 {
-    if (actor->wants_room == 0)
+    if (actor->wants_room == 0 || actor->sys->is_stopping)
         return;
     if (!ward__mailbox_has_room(&actor->mailbox, actor->wants_room,
                                 is_message_in_hand(actor))) {

@@ -83,6 +83,8 @@ root_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
     struct list list = {values + 1, count - 1};
     int result;
 
+    if (sys->is_stopping)
+        return -ESHUTDOWN;
     if (actor == NULL) {
         result = post_dead(sys, WARD_LETTER_UNKNOWN, to, ward__type_of(values), &list);
         return result < 0 ? result : -WARD_EUNKNOWN;
@@ -106,6 +108,8 @@ is_answered(void *user)
 static int
 find_asked(ward_system *sys, ward_ref to, struct ward__actor **actor)
 {
+    if (sys->is_stopping)
+        return -ESHUTDOWN;
     *actor = ward__actor_find(sys, to);
     if (*actor == NULL)
         return -WARD_EUNKNOWN;

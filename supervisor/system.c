@@ -304,8 +304,9 @@ run_for(ward_system *sys, int timeout_ms, bool (*is_over)(ward_system *sys))
         result = -EINVAL;
     if (result == 0)
         result = run(sys, deadline_in(timeout_ms), is_over);
-    if (result == 1)
-        return 0;
+    if (result == 1 || result == -ECHILD)
+        return result == 1 ? 0 : result;
+    ward__system_settle(sys);
     return result == 0 ? outcome(sys) : result;
 }
 
@@ -362,9 +363,12 @@ ward_system_dispatch(ward_system *sys)
         return result;
     ward__loop_turn(&sys->loop, false);
     ward__system_pump(sys);
-    if (!dispatch(sys))
-        ward__system_settle(sys);
-    return 0;
+    if (dispatch(sys))
+        return 1;
+    ward__system_settle(sys);
+    if (!sys->has_stopped || ward__notices_are_due(&sys->notices))
+        return 0;
+    return sys->has_failed ? -WARD_EFAILED : 1;
 }
 
 /* ---- waiting for one actor ---- */

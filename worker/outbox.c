@@ -45,8 +45,11 @@ ward__outbox_publish(struct ward__outbox *box)
 {
     if (box->committed == box->size)
         return;
-    atomic_store_explicit(&box->page->early, (uint32_t)(box->done + 1),
-                          memory_order_release);
+    /* Outside of a message, in pre_start or a callback, there is none to mark. */
+    if (atomic_load_explicit(&box->page->handling, memory_order_relaxed) ==
+        (uint32_t)(box->done + 1))
+        atomic_store_explicit(&box->page->early, (uint32_t)(box->done + 1),
+                              memory_order_release);
     box->committed = box->size;
     store_commit(box);
 }

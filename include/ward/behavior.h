@@ -16,7 +16,9 @@
  *   };
  *   WARD_REGISTER(counter);
  *
- * Everything here runs in the worker, alone in its process, one call at a time.
+ * Everything here runs in the worker, alone in its process, one call at a time. Standard output is
+ * the host's, line-buffered: a line printed before a crash is seen, a part of a line is not. End a
+ * worker with _exit, if you must: exit runs the host's atexit handlers, too.
  */
 #ifndef WARD_BEHAVIOR_H
 #define WARD_BEHAVIOR_H

@@ -22,9 +22,8 @@ WARD_BEGIN
     X(ECRASHED, 4101, "the actor failed while it owed the answer")                       \
     X(ERAISED, 4102, "a failure was raised")                                             \
     X(EPROTOCOL, 4103, "bytes that break the protocol")                                  \
-    X(EALREADY_STARTED, 4104, "an actor of that name is already started")                \
-    X(EIGNORED, 4105, "pre_start answered WARD_START_IGNORE: nothing was started")       \
-    X(ESTART, 4106, "the actor failed to start")
+    X(EIGNORED, 4104, "pre_start answered WARD_START_IGNORE: nothing was started")       \
+    X(ESTART, 4105, "the actor failed to start")
 
 enum {
 #define WARD_ERROR_CODE(name, number, text) WARD_##name = number,

@@ -11,7 +11,8 @@
 
 WARD_BEGIN
 
-/* One table makes the causes and their names. */
+/* One table makes the causes and their names. Some have no source yet: cpu, limit, violation,
+ * linked, intensity and sandbox come with the parts that find them. */
 #define WARD_CAUSES(X)                                                                   \
     X(EXIT, "exit")     /* the process called _exit, whatever the code */                \
     X(SIGNAL, "signal") /* a signal ended it: a fault of its own, or an outsider's */    \
@@ -52,7 +53,8 @@ typedef enum ward_phase {
 #undef WARD_PHASE_ENUM
 } ward_phase;
 
-/* Who did it. An outsider is anybody but the worker and ward, as far as can be known:
+/* Who is to blame; who breaks a deadline or the protocol has done it himself, though ward sends
+ * the signal. An outsider is anybody but the worker and ward, as far as can be known:
  * the kernel names no sender of a signal, so one of which ward has no record is theirs. */
 #define WARD_BYS(X)                                                                      \
     X(SELF, "self")                                                                      \
@@ -108,7 +110,7 @@ WARD_API const char *ward_by_name(ward_by by);
 
 /*
  * [any process] The failure in one line of at most `size` bytes with its NUL, such as
- * "/team/worker-2 #0: signal 11 (SIGSEGV) at 0x0 in receive of message 1, by self".
+ * "/team/worker-2 #0: signal 11 (SIGSEGV) at 0x0, receive of message 1, by self".
  * Returns what snprintf would: the length it wanted.
  */
 WARD_API int ward_failure_format(const ward_failure *failure, char *buffer, size_t size);

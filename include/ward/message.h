@@ -84,7 +84,7 @@ WARD_API int ward_iter_init(ward_iter *it, ward_bytes encoded);
 /*
  * [any process] Reads the next `count` values: 1 if all were read, 0 at the end, else the
  * error of ward_get_slots, and the iterator stays where it was. For a map read two, key
- * and value.
+ * and value; or the key first, and then the value into what the key calls for.
  */
 WARD_API int ward_iter_slots(ward_iter *it, const ward_slot *slots, size_t count);
 
@@ -109,13 +109,18 @@ typedef enum ward_end {
     WARD_END_KILLED,  /* ward_kill, and it was not restarted */
 } ward_end;
 
+/* [any process] "normal", "failure", "stopped", "killed"; "?" for anything else. */
+WARD_API const char *ward_end_name(ward_end end);
+
 /* What a WARD_TERMINATED message says. Strings live as long as the message. */
 typedef struct ward_terminated {
     ward_ref actor;
     const char *path;
     ward_end end;
-    const char *reason;  /* a word: "stopped", "limit", "stopped by decider", yours */
-    int cause;           /* enum ward_cause of the last failure, or -1: it never failed */
+    const char
+        *reason; /* yours (ward_stop_self), or one of normal, stopped, drained, ignored,
+                          * failed, limit, escalated, stopped by decider, unknown */
+    int cause;   /* enum ward_cause of the last failure, or -1: it never failed */
     const char *failure; /* that failure in a line; "" if there was none */
 } ward_terminated;
 

@@ -38,7 +38,7 @@ typedef struct ward_strategy {
     /* NULL: restart. */
     ward_decider decider;
     /* A restart is granted while fewer than this many were granted within the last
-     * within_ms. 0: 3 restarts, 60,000 ms. WARD_ZERO: never; WARD_INFINITE: no limit. */
+     * within_ms. Each by itself: 0 is 3 restarts, 60,000 ms. WARD_ZERO: never; WARD_INFINITE: no limit. */
     int max_restarts;
     int within_ms;
     /* What happens when no more restarts are granted: WARD_DIRECTIVE_STOP (also when 0) or

@@ -9,7 +9,12 @@
  *   6. ward_system_free(sys);
  *
  * Your own loop: watch ward_system_fd(sys) for reading and call ward_system_dispatch(sys)
- * when it is readable. All callbacks come from there, from ward_run and its kin; never inside
+ * when it is readable. It may be readable once for nothing. In a loop of its own:
+ *
+ *   struct pollfd polled = {.fd = ward_system_fd(sys), .events = POLLIN};
+ *   while (ward_system_dispatch(sys) == 0)
+ *       poll(&polled, 1, -1);
+ * All callbacks come from there, from ward_run and its kin; never inside
  * another call of yours. A system belongs to the thread that uses it; several systems may
  * live in one process. ward installs no signal handler, uses no loop of yours and reaps
  * nothing but its own zygote.
@@ -29,7 +34,8 @@ typedef struct ward_system_options {
     void (*on_event)(ward_ctx *ctx, const ward_event *event, void *user);
     /* A message to the root; also WARD_TERMINATED. Without it: dead letter `unhandled`. */
     void (*on_message)(ward_ctx *ctx, const ward_message *msg, void *user);
-    /* After a tell of the host's to `ref` was -EAGAIN: there is room again. */
+    /* Once after a tell or an ask of the host's to `ref` was -EAGAIN (the last one counts): there is
+     * room for that message. Never once the system stops, nor for an actor that has ended. */
     void (*on_room)(ward_ctx *ctx, ward_ref ref, void *user);
     void *user;
     /* The largest message, in bytes, envelope included. Default 4 MiB, at least 4 KiB, at most
@@ -66,8 +72,9 @@ WARD_API ward_ctx *ward_system_ctx(ward_system *sys);
 /* [host] The descriptor to watch for reading. It stays the same; never read or close it. */
 WARD_API int ward_system_fd(const ward_system *sys);
 
-/* [host] Does what is due, calls the callbacks that are due, and returns without waiting. 0;
- * -ECHILD; -EDEADLK inside a callback. */
+/* [host] Does what is due, calls the callbacks that are due, and returns without waiting. 0: call it
+ * again when the descriptor is readable; 1: the system has stopped, or a callback has freed it;
+ * -WARD_EFAILED: it has failed; -ECHILD; -EDEADLK inside a callback. */
 WARD_API int ward_system_dispatch(ward_system *sys);
 
 /*

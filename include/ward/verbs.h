@@ -54,7 +54,7 @@ WARD_API const char *ward_stop_reason(const ward_ctx *ctx);
  * [both] Sends a message. values[0] is its type, an integer of 0 or above. It is copied.
  * 0; -EINVAL: no such type, a bad value; -EMSGSIZE: larger than the frame limit; -ENOMEM.
  * In the host also -WARD_EUNKNOWN: nobody has this reference (a dead letter, too); -EAGAIN: the
- * mailbox is full, nothing was sent (see on_room). In a worker what cannot be delivered becomes a dead letter.
+ * mailbox is full, nothing was sent (see on_room); -ESHUTDOWN: the system stops. In a worker what cannot be delivered becomes a dead letter.
  */
 WARD_API int ward_tell_values(ward_ctx *ctx, ward_ref to, const ward_value *values,
                               size_t count);

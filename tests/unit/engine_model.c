@@ -90,6 +90,7 @@ child_escalated(struct model *m, int parent)
     if (parent == 0 && is(m, 0, "UP")) {
         node->want = MODEL_ESCALATE;
     } else if (is(m, parent, "UP") || is(m, parent, "STARTING")) {
+        node->failed_starts += !node->was_ready;
         node->want = MODEL_FAIL;
         node->is_halting = true;
     }
@@ -151,7 +152,8 @@ note(struct model *m, int n)
         return;
     for (int i = 0; i < m->todo_count; i++)
         if (m->todo[i] == n)
-            return;
+            memmove(&m->todo[i], &m->todo[i + 1],
+                    (size_t)(--m->todo_count - i) * sizeof m->todo[0]);
     m->todo[m->todo_count++] = n;
 }
 
@@ -248,6 +250,8 @@ model_failed(struct model *m, int n, bool is_alive)
         node->failed_starts++;
     if (is_live)
         node->is_judged_now = true;
+    if (node->is_halting && node->want == MODEL_RESTART)
+        node->may_not_clean = true;
     node->is_halting = false;
     follow_all(m);
 }
@@ -372,7 +376,7 @@ model_spawn_error(struct model *m, int n)
         model_died(m, n);
         return false;
     }
-    if (node->starts > 1 && node->spawn_errors < 9) {
+    if (node->starts > 1 && youngest_child(m, n) < 0 && node->spawn_errors < 9) {
         node->has_process = false;
         node->is_waiting = true;
         node->delay_ms = wait_after(++node->spawn_errors);

@@ -120,7 +120,7 @@ misbehave(struct play *p, int n)
         play_failed(p, n, true);
     else if (dice == 2 && actor->stage == BORN)
         ignored(p, n);
-    else if (dice == 3 && actor->stage == BORN && TAILQ_EMPTY(&actor->node->children))
+    else if (dice == 3 && actor->stage == BORN)
         play_spawn_error(p, n);
     else if (dice < 6 && actor->stage == UP)
         play_quiet(p, n, dice < 5 ? WARD__SAYS_STOP : WARD__SAYS_RESTART);
@@ -137,11 +137,10 @@ static void
 fail_to_start(struct play *p, int n)
 {
     unsigned dice = random_below(&p->random, 100);
-    bool can_be_none = TAILQ_EMPTY(&p->actors[n].node->children);
 
     if (dice < 3)
         ready(p, n);
-    else if (can_be_none && (dice < 10) != (p->goodness < 70))
+    else if ((dice < 10) != (p->goodness < 70))
         play_spawn_error(p, n);
     else
         play_failed(p, n, dice % 2 == 0);

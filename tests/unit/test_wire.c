@@ -294,7 +294,9 @@ without_memory_a_frame_is_no_breach_of_protocol(void **state)
     (void)state;
     memset(text, 't', sizeof text - 1);
     ward__sink_clear(&sink);
-    ward__wire_raised(&sink, &(struct ward__raised){.raised = text, .text = text});
+    ward__wire_raised(
+        &sink,
+        &(struct ward__raised){.cause = WARD_CAUSE_RAISE, .raised = text, .text = text});
     for (long n = 1; n <= 2; n++) {
         ward__fault_arm(WARD__ROLE_HOST, n, ENOMEM);
         assert_int_equal(read_frame(sink.data, sink.size, true, &frame), -ENOMEM);
