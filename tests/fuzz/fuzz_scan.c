@@ -20,9 +20,11 @@ try_getters(const ward_iter *it)
              result == -EILSEQ);
         MUST(copy.at <= copy.end);
         MUST(copy.left == it->left - (result == 1));
-        if (result == 1 && tag == WARD_SLOT_STRING &&
-            *(const char **)(void *)cell != NULL)
-            MUST(strlen(*(const char **)(void *)cell) <= (size_t)(it->end - it->at));
+        if (result == 1 && tag == WARD_SLOT_STRING) {
+            const char *string;
+            memcpy(&string, cell, sizeof string);
+            MUST(string == NULL || strlen(string) <= (size_t)(it->end - it->at));
+        }
     }
 }
 

@@ -97,7 +97,7 @@ team_start(ward_ctx *ctx)
     struct team *self = ward_state(ctx);
 
     for (int i = 0; i < TEAM_SIZE; i++) {
-        char id[16];
+        char id[32];
         int result;
         snprintf(id, sizeof id, "worker-%d", i);
         result = ward_spawn(ctx, &self->workers[i],
