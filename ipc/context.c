@@ -62,6 +62,12 @@ ward_self(const ward_ctx *ctx)
     return ctx != NULL ? ctx->self : (ward_ref){0, 0};
 }
 
+ward_ref
+ward_parent(const ward_ctx *ctx)
+{
+    return ctx != NULL ? ctx->parent : (ward_ref){0, 0};
+}
+
 const char *
 ward_path(const ward_ctx *ctx)
 {

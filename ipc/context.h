@@ -33,7 +33,7 @@ struct ward__verbs {
 
 struct ward_ctx {
     const struct ward__verbs *verbs; /* borrowed, static */
-    ward_ref self;
+    ward_ref self, parent;
     const char *path; /* borrowed from whoever made it */
     uint32_t incarnation;
 };

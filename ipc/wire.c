@@ -52,10 +52,11 @@ head(struct ward__sink *sink, enum ward__frame_kind kind, size_t fields)
 void
 ward__wire_go(struct ward__sink *sink, const struct ward__go *go)
 {
-    head(sink, WARD__GO, 12);
+    head(sink, WARD__GO, 13);
     ward__pack_uint(sink, WARD__WIRE_VERSION);
     ward__pack_uint(sink, (uint64_t)go->mode);
     ward__pack_ref(sink, go->self);
+    ward__pack_ref(sink, go->parent);
     ward__pack_uint(sink, go->incarnation);
     ward__pack_int(sink, go->behavior);
     ward__pack_uint(sink, go->done);
@@ -252,6 +253,7 @@ take_go(struct ward__taker *in, struct ward__frame *frame)
         ward__taker_fail(in, -WARD_EPROTOCOL);
     go->mode = (enum ward__go_mode)ward__take_uint(in, WARD__GO_CLEANUP);
     go->self = ward__take_ref(in);
+    go->parent = ward__take_ref(in);
     go->incarnation = take_u32(in);
     go->behavior = take_int(in, 0, INT32_MAX);
     go->done = ward__take_uint(in, UINT64_MAX);
@@ -424,7 +426,7 @@ struct reader {
 };
 
 static const struct reader readers[] = {
-    [WARD__GO] = {12, take_go},        [WARD__MESSAGE] = {4, take_message},
+    [WARD__GO] = {13, take_go},        [WARD__MESSAGE] = {4, take_message},
     [WARD__ANSWER] = {4, take_answer}, [WARD__VERDICT] = {1, take_verdict},
     [WARD__HALT] = {0, take_nothing},  [WARD__FINISH] = {2, take_finish},
     [WARD__READY] = {1, take_ready},   [WARD__TELL] = {3, take_tell},

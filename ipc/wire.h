@@ -56,7 +56,7 @@ enum ward__go_mode { WARD__GO_START, WARD__GO_RESTART, WARD__GO_CLEANUP };
 
 struct ward__go {
     enum ward__go_mode mode;
-    ward_ref self;
+    ward_ref self, parent;
     uint32_t incarnation;
     int64_t behavior;     /* number in the registry */
     uint64_t done;        /* number of the last message that is done */

@@ -128,6 +128,7 @@ describe_go(struct ward__actor *actor, enum ward__go_mode mode, struct ward__go 
     *go = (struct ward__go){
         .mode = mode,
         .self = actor->ref,
+        .parent = actor->parent->ref,
         .incarnation = actor->incarnation,
         .behavior = actor->behavior_index,
         .done = actor->mailbox.done_number,

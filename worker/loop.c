@@ -62,6 +62,7 @@ take_over(struct ward__worker *w, const struct ward__go *go)
     if (w->state == NULL)
         die_early(ENOMEM);
     w->ctx.self = go->self;
+    w->ctx.parent = go->parent;
     w->ctx.incarnation = go->incarnation;
     w->ctx.path = keep_string(w, go->path);
     keep_args(w, go->args);

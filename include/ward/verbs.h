@@ -25,6 +25,10 @@ WARD_BEGIN
 /* [both] The reference of the actor itself. All zero where ctx is not usable. */
 WARD_API ward_ref ward_self(const ward_ctx *ctx);
 
+/* [both] Its parent: who has spawned it; for those that the host has spawned the host, which gets
+ * what is told to it in on_message. All zero in the host. */
+WARD_API ward_ref ward_parent(const ward_ctx *ctx);
+
 /* [both] Its path, "/team/worker-0"; the host's is "/". Lives as long as ctx. */
 WARD_API const char *ward_path(const ward_ctx *ctx);
 

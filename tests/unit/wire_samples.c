@@ -10,6 +10,7 @@
 #include "tests/unit/support.h"
 
 static const ward_ref alice = {0x0102030405060708, 0x1112131415161718};
+static const ward_ref bob = {1, UINT64_MAX};
 static const ward_failure last = {
     .cause = WARD_CAUSE_EXIT, .exit_code = 3, .text = "inner"};
 static const ward_failure failure = {
@@ -42,6 +43,7 @@ pack_go(struct ward__sink *sink)
 {
     ward__wire_go(sink, &(struct ward__go){.mode = WARD__GO_RESTART,
                                            .self = alice,
+                                           .parent = bob,
                                            .incarnation = UINT32_MAX,
                                            .behavior = INT32_MAX,
                                            .done = UINT64_MAX,
@@ -60,6 +62,7 @@ check_go(const struct ward__frame *frame)
 
     assert_int_equal(go->mode, WARD__GO_RESTART);
     assert_true(ward_ref_equal(go->self, alice));
+    assert_true(ward_ref_equal(go->parent, bob));
     assert_true(go->incarnation == UINT32_MAX && go->behavior == INT32_MAX);
     assert_true(go->done == UINT64_MAX && go->frame_bytes == 4096);
     assert_int_equal(go->shutdown_ms, WARD_INFINITE);
