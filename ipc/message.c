@@ -416,9 +416,12 @@ ward_message_iter(const ward_message *msg, ward_iter *it)
 int
 ward_iter_init(ward_iter *it, ward_bytes encoded)
 {
-    const uint8_t *data = encoded.size > 0 ? encoded.data : (const uint8_t *)"";
-    int64_t count = ward__scan_all(data, encoded.size);
+    const uint8_t *data = encoded.data != NULL ? encoded.data : (const uint8_t *)"";
+    int64_t count;
 
+    if (encoded.data == NULL && encoded.size > 0)
+        return -EINVAL;
+    count = ward__scan_all(data, encoded.size);
     if (count < 0)
         return (int)count;
     *it = (ward_iter){.at = data, .end = data + encoded.size, .left = (uint32_t)count};

@@ -75,7 +75,8 @@ WARD_API void ward_message_iter(const ward_message *msg, ward_iter *it);
 
 /*
  * [any process] An iterator over encoded values that you have as bytes, such as those of a
- * failure's message. 0; -WARD_EPROTOCOL: the bytes are no sequence of msgpack values. There is
+ * failure's message. 0; -WARD_EPROTOCOL: the bytes are no sequence of msgpack values; -EINVAL: a
+ * size without data. There is
  * no message that could keep copies of strings: read them as ward_bytes, `const char *` is
  * -EINVAL.
  */
