@@ -132,6 +132,14 @@ scene_leave_daemon(void)
         pause();
 }
 
+void
+scene_fault(void)
+{
+    static int *volatile nowhere;
+
+    *nowhere = 1;
+}
+
 /* ---- the host's side ---- */
 
 void

@@ -42,6 +42,9 @@ bool scene_pipe_ends(int fd, int timeout_ms);
  * inherits all descriptors. */
 void scene_leave_daemon(void);
 
+/* Writes to address 0. Compilers see through simpler ways to do that. */
+void scene_fault(void);
+
 /* The strategy with which most actors here run: restart, as often as it takes. */
 extern const ward_strategy scene_stubborn;
 

@@ -19,7 +19,7 @@ die(ward_ctx *ctx, int manner)
 {
     switch (manner) {
     case NULL_WRITE:
-        *(volatile int *)0 = 1;
+        scene_fault();
         break;
     case ABORT:
         abort();
