@@ -18,6 +18,7 @@ enum ward__control_kind {
     WARD__CONTROL_SPAWNED, /* back: the pid, with the pidfd */
     WARD__CONTROL_FAILED,  /* back: no process; the error */
     WARD__CONTROL_REAP,    /* host to fork server: the pidfd says it is dead */
+    WARD__CONTROL_CLOSE,   /* host to fork server: the system ends, the host goes on */
     WARD__CONTROL_EXIT,    /* fork server to host, once for each worker: how it ended */
 };
 

@@ -32,6 +32,7 @@
  * a moment after a death and not at each.
  */
 
+enum { HOST_ENDS_MS = 1000, ZYGOTE_ENDS_MS = 500 };
 enum { SWEEP_AFTER_MS = 50, SWEEP_AGAIN_MS = 10, SWEEP_SELDOM_MS = 1000 };
 
 /* One worker, from the request until the host has been told of its end. */
@@ -287,6 +288,26 @@ end_all(void)
     _exit(0);
 }
 
+static bool
+has_ended(int pidfd, int within_ms)
+{
+    struct pollfd polled = {.fd = pidfd, .events = POLLIN};
+
+    return poll(&polled, 1, within_ms) > 0;
+}
+
+/* The host is gone, or goes: its sockets are closed a moment before. The zygote sees that for
+ * itself, unless somebody has stopped it: then nobody else would end it. */
+static _Noreturn void
+end_with_host(struct server *s)
+{
+    ward__reap_all();
+    if (has_ended(s->host_pidfd, HOST_ENDS_MS) &&
+        !has_ended(s->zygote_pidfd, ZYGOTE_ENDS_MS))
+        ward__pidfd_kill(s->zygote_pidfd, SIGKILL);
+    _exit(0);
+}
+
 static void
 read_requests(struct server *s)
 {
@@ -298,7 +319,7 @@ read_requests(struct server *s)
             ward__packet_receive(s->control, &request, sizeof request, fds, &fd_count);
 
         if (result == 0 || result == -ECONNRESET)
-            end_all();
+            end_with_host(s);
         if (result < 0)
             return; /* nothing more, or a packet that was lost: its deadline ends it */
         if (request.kind == WARD__CONTROL_SPAWN) {
@@ -306,6 +327,8 @@ read_requests(struct server *s)
             continue;
         }
         close_all(fds, fd_count);
+        if (request.kind == WARD__CONTROL_CLOSE)
+            end_all();
         if (request.kind == WARD__CONTROL_REAP && find(s, (pid_t)request.pid) != NULL)
             reap(s, (pid_t)request.pid);
     }
@@ -337,7 +360,9 @@ turn(struct server *s)
         polled[POLL_CONTROL].events |= POLLOUT;
     if (poll(polled, POLL_COUNT, pause_until_sweep(s)) < 0)
         return;
-    if (polled[POLL_HOST].revents != 0 || polled[POLL_ZYGOTE].revents != 0)
+    if (polled[POLL_HOST].revents != 0)
+        end_with_host(s);
+    if (polled[POLL_ZYGOTE].revents != 0)
         end_all();
     if (polled[POLL_SIGNALS].revents != 0)
         read_signals(s);

@@ -105,7 +105,11 @@ ward__link_close(struct ward__link *link)
 
     if (link->sys == NULL)
         return;
-    ward__fd_close(&link->server.control); /* that is what ends it */
+    if (link->is_up) /* where it does not arrive, end of file does, and takes longer */
+        ward__packet_send(link->server.control,
+                          &(struct ward__control){.kind = WARD__CONTROL_CLOSE},
+                          sizeof(struct ward__control), NULL, 0);
+    ward__fd_close(&link->server.control);
     polled.fd = link->server.pidfd;
     if (link->is_up && poll(&polled, 1, CLOSE_MS) == 0) {
         ward__pidfd_kill(link->server.pidfd, SIGKILL); /* its workers go with it */
