@@ -204,6 +204,13 @@ kill_at_random(struct ledger *l, uint32_t *random)
         kill((pid_t)pid, SIGKILL);
 }
 
+/* So many nanoseconds, to kill between any two instructions. */
+static void
+any_moment(uint32_t ns)
+{
+    ppoll(NULL, 0, &(struct timespec){.tv_nsec = (long)ns}, NULL);
+}
+
 static void
 run_storm(struct ledger *l)
 {
@@ -211,7 +218,7 @@ run_storm(struct ledger *l)
 
     while (l->told < l->count) {
         tell_some(l, 1 + (int)(scene_random(&random) % 300));
-        usleep(scene_random(&random) % 100); /* any moment: between two instructions */
+        any_moment(scene_random(&random) % 100000);
         kill_at_random(l, &random);
         scene_turn(l->sys, scene_now_ms() + SCENE_PATIENCE_MS);
     }
