@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "ipc/wire.h"
 
 enum { DEED = 1, PING, COUNT };
+
+struct rig_board *rig_board;
 
 /* ---- the workers ---- */
 
@@ -130,6 +133,7 @@ rig_setup(void **state)
     struct rig *r = calloc(1, sizeof *r);
 
     assert_non_null(r);
+    memset(rig_board, 0, sizeof *rig_board);
     r->descriptors = scene_descriptors(getpid());
     r->growth_allowed = 1 << 20;
     scene_ok(ward_system_new(
@@ -189,7 +193,9 @@ rig_teardown(void **state)
 int
 rig_main(const char *name, const struct CMUnitTest *tests, size_t count)
 {
-    if (ward_early() < 0)
+    rig_board = mmap(NULL, sizeof *rig_board, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (rig_board == MAP_FAILED || ward_early() < 0)
         return 1;
     return _cmocka_run_group_tests(name, tests, count, NULL, NULL);
 }

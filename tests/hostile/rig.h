@@ -49,6 +49,13 @@ struct rig {
     uint64_t logs;
 };
 
+/* Memory that host and workers share; zeroed before each test. */
+struct rig_board {
+    _Atomic unsigned done; /* deeds that the worker counts */
+    _Atomic unsigned numbers[8];
+};
+extern struct rig_board *rig_board;
+
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int rig_main(const char *name, const struct CMUnitTest *tests, size_t count);

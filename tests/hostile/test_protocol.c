@@ -46,6 +46,35 @@ H26_noise_in_a_handler_makes_its_message_poison(void **state)
 }
 
 static void
+count(ward_ctx *ctx)
+{
+    (void)ctx;
+    atomic_fetch_add(&rig_board->done, 1);
+}
+
+/* What it had done before, unknown to the host so far, stays done. */
+static void
+H26_noise_does_not_undo_what_was_done(void **state)
+{
+    enum { BEFORE = 50, BEHIND = 10 };
+    struct rig *r = *state;
+
+    rig_spawn(r, NULL, NULL);
+    scene_ok(ward_wait_up(r->sys, r->evil, SCENE_PATIENCE_MS));
+    for (int i = 0; i < BEFORE; i++)
+        rig_tell(r, count);
+    rig_tell(r, write_noise);
+    for (int i = 0; i < BEHIND; i++)
+        rig_tell(r, count);
+    rig_await_failures(r, 1);
+    scene_ok(ward_settle(r->sys, SCENE_PATIENCE_MS));
+    rig_expect(r, WARD_CAUSE_PROTOCOL, NULL);
+    assert_int_equal(r->failed, 1);
+    assert_int_equal(r->poison, 1);
+    assert_int_equal(atomic_load(&rig_board->done), BEFORE + BEHIND);
+}
+
+static void
 write_committed_noise(ward_ctx *ctx)
 {
     static const uint8_t noise[] = {4, 0, 0, 0, 0xc1, 0xc1, 0xc1, 0xc1};
@@ -505,6 +534,7 @@ main(void)
         RIG_TEST(H12_descriptors_that_a_worker_sends_are_its_failure_and_are_not_kept),
         RIG_TEST(H26_noise_is_a_protocol_failure),
         RIG_TEST(H26_noise_in_a_handler_makes_its_message_poison),
+        RIG_TEST(H26_noise_does_not_undo_what_was_done),
         RIG_TEST(H26_noise_that_was_committed_is_a_frame_that_is_none),
         RIG_TEST(H26_a_frame_that_is_cut_anywhere_is_none),
         RIG_TEST(H26_wrong_types_are_a_protocol_failure),
