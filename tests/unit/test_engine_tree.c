@@ -292,6 +292,47 @@ after_ten_failed_starts_in_a_row_the_next_waits(void **state)
     EFFECTS("a:STARTING");
 }
 
+/* Its start lasts until a child of it has failed and escalated; then it fails, alive. */
+static void
+fail_start_after_escalation(struct ward__node *a)
+{
+    struct ward__node *b;
+
+    tree.count = 1; /* the child of the last time has ended */
+    b = spawn_with(a, &defaults);
+    effects();
+    dies(b);
+    decide(b, ESCALATE, 0);
+    EFFECTS("b:ENDED a:HALTING");
+    ward__node_done(b);
+    raises(a);
+    EFFECTS("a:EXITING");
+    goes(a);
+    EFFECTS("a:DECIDING");
+    decide(a, RESTART, 0);
+}
+
+static void
+a_start_that_fails_after_a_child_escalated_counts(void **state)
+{
+    struct ward__node *a = spawn_with(&tree.root, &defaults);
+
+    (void)state;
+    effects();
+    for (int i = 1; i <= 30; i++) {
+        fail_start_after_escalation(a);
+        tree.count = 1;
+        if (i < 10) {
+            EFFECTS("a:STARTING");
+            continue;
+        }
+        EFFECTS("a:DELAYED");
+        assert_int_equal(a->delay_ms, i < 20 ? doubling[i - 10] : 1000);
+        ward__engine_expired(&tree.engine, a);
+        EFFECTS("a:STARTING");
+    }
+}
+
 static void
 the_first_process_that_cannot_be_made_is_a_failure(void **state)
 {
@@ -404,6 +445,7 @@ main(void)
         TEST(a_stop_of_a_starting_one_waits_for_its_start),
         TEST(a_stopped_start_that_fails_is_not_cleaned_up),
         TEST(after_ten_failed_starts_in_a_row_the_next_waits),
+        TEST(a_start_that_fails_after_a_child_escalated_counts),
         TEST(the_first_process_that_cannot_be_made_is_a_failure),
         TEST(later_ones_are_tried_again_and_the_tenth_is_a_failure),
         TEST(a_cleanup_without_a_process_is_skipped),
