@@ -361,6 +361,7 @@ first_answer_wins_and_the_second_is_late(void **state)
     ward_ref ref = spawn_mortal(h, "a");
 
     assert_int_equal(ask_number(h, ref, ANSWER_TWICE), 1);
+    settle(h);
     assert_int_equal(await_letter(h, WARD_LETTER_LATE_REPLY, NULL)->message.number, 2);
 }
 
