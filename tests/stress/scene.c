@@ -89,7 +89,7 @@ scene_resident(pid_t pid)
     if (file == NULL)
         return -1;
     while (fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "Private_Clean: %lld", &kb) == 1 ||
+        if (sscanf(line, "Shared_Dirty: %lld", &kb) == 1 ||
             sscanf(line, "Private_Dirty: %lld", &kb) == 1)
             total = (total < 0 ? 0 : total) + kb;
     fclose(file);

@@ -32,7 +32,8 @@ uint32_t scene_random(uint32_t *state);
 int scene_descriptors(pid_t pid);
 /* Children of a process, zombies too. */
 size_t scene_children(pid_t pid);
-/* Resident memory that is its own, in bytes, exactly; -1: it is none. */
+/* Resident memory that was written to, in bytes, exactly; -1: it is none. Pages of program
+ * files are not counted: they come and go, and whose they are depends on others. */
 int64_t scene_resident(pid_t pid);
 
 /* Waits until no writer of that pipe is left: true, or false at the deadline. */

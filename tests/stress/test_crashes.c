@@ -123,11 +123,13 @@ struct belongings {
 
 enum { HOST, ZYGOTE, FORKSERVER, PROCESSES };
 
+/* Not at once: after a death the fork server looks for orphans, with a descriptor. */
 static void
-look(const ward_system *sys, struct belongings have[PROCESSES])
+look(ward_system *sys, struct belongings have[PROCESSES])
 {
     pid_t pids[PROCESSES] = {getpid(), ward__zygote_pid(), sys->link.server.pid};
 
+    ward_run_for(sys, 200);
     for (int i = 0; i < PROCESSES; i++)
         have[i] = (struct belongings){scene_descriptors(pids[i]), scene_children(pids[i]),
                                       scene_resident(pids[i])};
