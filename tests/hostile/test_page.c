@@ -228,7 +228,9 @@ H38_a_hole_in_the_page_is_no_fault_of_the_host(void **state)
 {
     struct rig *r = *state;
 
-    rig_do(r, punch_a_hole);
+    rig_spawn(r, &(ward_spec){.restart = WARD_TEMPORARY}, NULL);
+    rig_tell(r, punch_a_hole);
+    rig_await_stop(r);
     assert_int_equal(r->failed, 1);
 }
 
