@@ -173,15 +173,21 @@ was_expected(struct ward__actor *actor, const struct ward__blame *blame)
     return false;
 }
 
-/* The message in hand, where the page can be believed. */
+/* The message in hand. Where the page cannot be believed it is the first one in flight, and
+ * nobody knows what of it has left: or a message that makes the page lie would come again. */
 static struct ward__hand
 look_at_hand(struct ward__actor *actor)
 {
     struct ward__incarnation *inc = actor->now;
+    const struct ward__mailbox *box = &actor->mailbox;
     struct ward__hand hand = {0};
 
-    if (inc->has_raised || ward__channel_hand(&inc->channel, &actor->mailbox, &hand) < 0)
-        hand = (struct ward__hand){0};
+    if (inc->has_raised)
+        return hand; /* it was looked at then */
+    if (ward__channel_hand(&inc->channel, box, &hand) < 0) {
+        hand.is_in_hand = box->sent_number > box->done_number;
+        hand.was_early = hand.is_in_hand;
+    }
     return hand;
 }
 

@@ -187,6 +187,26 @@ ward__incarnation_lost(struct ward__incarnation *inc)
     report_if_over(inc);
 }
 
+static void
+silence_over(struct ward__timer *timer)
+{
+    struct ward__incarnation *inc =
+        (struct ward__incarnation *)(void *)((char *)timer -
+                                             offsetof(struct ward__incarnation,
+                                                      answer_deadline));
+
+    ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "a closed socket");
+}
+
+/* Its socket is closed; a process that lives on without it is made to end. */
+static void
+await_death(struct ward__incarnation *inc)
+{
+    if (!inc->is_dead && !inc->answer_deadline.is_armed)
+        ward__timer_set(loop_of(inc), &inc->answer_deadline,
+                        ward__clock_ms() + SILENCE_MS, silence_over);
+}
+
 /* ---- writing ---- */
 
 static void
@@ -211,8 +231,9 @@ ward__incarnation_write(struct ward__incarnation *inc)
     /* A torn message has to be ended even when no other may follow. */
     if (!is_up && ward__mailbox_is_torn(&inc->actor->mailbox))
         is_up = true;
-    /* That nobody reads any more is no death; the pidfd will say. */
-    (void)ward__channel_write(&inc->channel, is_up ? &inc->actor->mailbox : NULL);
+    /* That nobody reads any more is no death; the pidfd will say, or the silence be too long. */
+    if (ward__channel_write(&inc->channel, is_up ? &inc->actor->mailbox : NULL) < 0)
+        await_death(inc);
     ward__actor_watch_progress(inc->actor);
     ward__incarnation_watch(inc);
 }
@@ -281,17 +302,6 @@ look_at_progress(struct ward__incarnation *inc)
 }
 
 static void
-silence_over(struct ward__timer *timer)
-{
-    struct ward__incarnation *inc =
-        (struct ward__incarnation *)(void *)((char *)timer -
-                                             offsetof(struct ward__incarnation,
-                                                      answer_deadline));
-
-    ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "a closed socket");
-}
-
-static void
 read_some(struct ward__incarnation *inc)
 {
     int64_t got = ward__channel_read(&inc->channel, READ_BUDGET);
@@ -300,9 +310,10 @@ read_some(struct ward__incarnation *inc)
         ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "read");
     else if (got < 0 && got != -ENOBUFS)
         break_protocol(inc, "bytes that were not committed");
-    if (inc->channel.is_eof && !inc->is_dead)
-        ward__timer_set(loop_of(inc), &inc->answer_deadline,
-                        ward__clock_ms() + SILENCE_MS, silence_over);
+    if (inc->channel.is_eof) {
+        ward__incarnation_watch(inc); /* it stays readable for ever */
+        await_death(inc);
+    }
     handle_frames(inc);
     look_at_progress(inc);
 }
@@ -349,5 +360,8 @@ ward__incarnation_last_words(struct ward__incarnation *inc)
             break_protocol(inc, "an outbox that cannot be");
     }
     handle_frames(inc);
-    look_at_progress(inc);
+    /* Whatever it did then, what it had done before is done. */
+    if (!inc->has_raised &&
+        ward__channel_progress(&inc->channel, &inc->actor->mailbox) < 0)
+        break_protocol(inc, "a page that cannot be");
 }

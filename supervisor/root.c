@@ -139,10 +139,13 @@ root_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
         ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), pack_list, &list);
     if (result == -EAGAIN)
         want_room(actor);
-    if (result < 0)
+    if (result < 0) {
+        ward__system_settle(sys);
         return result;
+    }
     ward__system_run_until(sys, is_answered, &waiter, -1);
-    if (!waiter.is_over) { /* the system has ended meanwhile */
+    ward__system_settle(sys); /* notices that came meanwhile show at the descriptor */
+    if (!waiter.is_over) {    /* the system has ended meanwhile */
         ward__ask_waiter_leaves(sys, &waiter);
         return -WARD_ESTOPPED;
     }

@@ -2,6 +2,7 @@
 #include "tests/hostile/rig.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,7 +332,7 @@ die_and_leave_a_writer(ward_ctx *ctx)
 {
     (void)ctx;
     leave_a_child(write_on);
-    usleep(2000);
+    poll(NULL, 0, 2);
     abort();
 }
 

@@ -2,6 +2,7 @@
 #include "tests/hostile/rig.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,7 +208,7 @@ trickle(ward_ctx *ctx)
     rig_write_committed(length, sizeof length);
     for (;;) {
         rig_write_committed("x", 1);
-        usleep(10000);
+        poll(NULL, 0, 10);
     }
 }
 

@@ -361,7 +361,6 @@ first_answer_wins_and_the_second_is_late(void **state)
     ward_ref ref = spawn_mortal(h, "a");
 
     assert_int_equal(ask_number(h, ref, ANSWER_TWICE), 1);
-    settle(h);
     assert_int_equal(await_letter(h, WARD_LETTER_LATE_REPLY, NULL)->message.number, 2);
 }
 
@@ -373,7 +372,6 @@ answer_after_the_time_is_late(void **state)
     ward_message *reply = NULL;
 
     assert_result(ward_ask(h->ctx, ref, &reply, 10, KEEP), -ETIMEDOUT);
-    settle(h);
     await_mail(h, KEPT);
     ward_tell(h->ctx, ref, REPLY_KEPT);
     assert_int_equal(await_letter(h, WARD_LETTER_LATE_REPLY, NULL)->message.number, 3);
@@ -545,48 +543,6 @@ callback_of_a_worker_returns_as_receive_does(void **state)
     assert_int_equal(await_event(h, WARD_EVENT_STOPPED, "/a")->end, WARD_END_NORMAL);
 }
 
-/* ---- asks of the host (row 10) ---- */
-
-static void
-callbacks_wait_while_the_host_asks(void **state)
-{
-    struct harness *h = *state;
-    ward_ref ref = spawn_mortal(h, "a");
-
-    assert_int_equal(ask_number(h, ref, TELL_AND_ANSWER), 1);
-    assert_int_equal(count_mails(h, TOLD), 0);
-    assert_no_event(h, WARD_EVENT_STARTED, NULL);
-    settle(h);
-    await_mail(h, TOLD);
-    await_event(h, WARD_EVENT_STARTED, "/a");
-}
-
-static void
-ask_in_a_callback(struct harness *h, const ward_message *msg)
-{
-    ward_message *reply = NULL;
-
-    (void)msg;
-    *(int *)h->user = ward_ask(h->ctx, find(h, "/a"), &reply, DEADLINE_MS, ANSWER);
-}
-
-static void
-host_that_asks_in_a_callback_or_itself_is_a_deadlock(void **state)
-{
-    struct harness *h = *state;
-    ward_ref ref = spawn_mortal(h, "a");
-    ward_message *reply = NULL;
-    int result = 0;
-
-    h->on_mail = ask_in_a_callback;
-    h->user = &result;
-    ward_tell(h->ctx, ref, WORK, 1);
-    await_mail(h, HANDLED);
-    assert_result(result, -EDEADLK);
-    assert_result(ward_ask(h->ctx, h->self, &reply, DEADLINE_MS, ANSWER), -EDEADLK);
-    assert_result(ward_ask(h->ctx, ref, &reply, WARD_INFINITE, ANSWER), -EINVAL);
-}
-
 int
 main(void)
 {
@@ -613,8 +569,6 @@ main(void)
         TEST(stop_cancels_the_ask_of_a_worker),
         TEST(callback_of_a_worker_comes_between_messages),
         TEST(callback_of_a_worker_returns_as_receive_does),
-        TEST(callbacks_wait_while_the_host_asks),
-        TEST(host_that_asks_in_a_callback_or_itself_is_a_deadlock),
     };
 
     return harness_main("asks", tests, sizeof tests / sizeof tests[0]);
