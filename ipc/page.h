@@ -48,8 +48,6 @@ struct ward__page {
     _Atomic uint32_t early;    /* number of the last message that published early */
     _Atomic uint32_t heard;    /* frames of the lane that were dealt with */
     _Atomic int32_t phase;     /* enum ward_phase */
-    _Atomic int32_t step;      /* of the spawn, that failed; 0: none (spawn.h) */
-    _Atomic int32_t step_error;
     struct ward__fault_note fault;
     char breadcrumb[WARD__BREADCRUMB_SIZE];
 };

@@ -8,7 +8,6 @@
 #include <ward/error.h>
 
 #include "ipc/frame.h"
-#include "supervisor/spawn.h"
 
 /* ---- what every record has ---- */
 
@@ -206,18 +205,6 @@ ward__blame_spawn(struct ward__blame *blame, const struct ward__actor *actor, in
     blame->failure.step = step;
     snprintf(blame->text, sizeof blame->text, "no process could be made: %s",
              ward_strerror(error));
-}
-
-bool
-ward__blame_is_spawn(const struct ward__incarnation *inc, int *error, const char **step)
-{
-    int number = inc->channel.page != NULL ? atomic_load(&inc->channel.page->step) : 0;
-
-    if (number == 0 || inc->stage != WARD__STAGE_BORN)
-        return false;
-    *error = -atomic_load(&inc->channel.page->step_error);
-    *step = ward__spawn_step_name(number);
-    return true;
 }
 
 void

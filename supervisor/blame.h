@@ -33,8 +33,4 @@ void ward__blame_spawn(struct ward__blame *blame, const struct ward__actor *acto
 /* Notes the message in hand: a MESSAGE frame, prefix included, which the record borrows. */
 void ward__blame_message(struct ward__blame *blame, const uint8_t *frame, size_t size);
 
-/* True if the page says that a step of the spawn failed. */
-bool ward__blame_is_spawn(const struct ward__incarnation *inc, int *error,
-                          const char **step);
-
 #endif

@@ -13,6 +13,7 @@
 #include "supervisor/incarnation.h"
 #include "supervisor/life.h"
 #include "supervisor/post.h"
+#include "supervisor/spawn.h"
 #include "supervisor/system.h"
 
 /*
@@ -207,25 +208,34 @@ failure_over(struct ward__actor *actor, const struct ward__hand *hand,
     ward__actor_tell_failed(actor);
 }
 
+/* A process that never became a worker. */
+static void
+setup_over(struct ward__actor *actor)
+{
+    int error = actor->now->exit.error;
+    const char *step = ward__spawn_step_name(actor->now->exit.step);
+
+    bury(actor);
+    ward__actor_spawn_failed(actor, error, step);
+}
+
 void
 ward__actor_over(struct ward__actor *actor)
 {
     struct ward__incarnation *inc = actor->now;
     struct ward__blame blame;
     struct ward__hand hand;
-    const char *step;
-    int error, status;
+    int status;
 
+    if (inc->exit.step != 0) {
+        setup_over(actor);
+        return;
+    }
     if (inc->is_cleanup) {
         cleanup_over(actor);
         return;
     }
     ward__incarnation_last_words(inc);
-    if (ward__blame_is_spawn(inc, &error, &step)) {
-        bury(actor);
-        ward__actor_spawn_failed(actor, error, step);
-        return;
-    }
     hand = look_at_hand(actor);
     ward__blame_death(&blame, inc, ward__clock_ms());
     if (inc->doom == WARD__DOOM_SERVER && !inc->has_exit) {

@@ -54,6 +54,7 @@ struct server {
     int host_pidfd;
     int zygote_pidfd;
     int signals; /* a signalfd for SIGCHLD */
+    struct ward__setup *setup;
     struct children children;
     TAILQ_HEAD(news, child) news;
     int64_t sweep_at; /* 0: none is due */
@@ -145,7 +146,7 @@ reap(struct server *s, pid_t pid)
     struct child *child = find(s, pid);
     siginfo_t info = {0};
     struct rusage usage;
-    int status;
+    int status, step, error = 0;
 
     if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
         info.si_pid == 0)
@@ -154,13 +155,16 @@ reap(struct server *s, pid_t pid)
     if (wait4(pid, &status, 0, &usage) != pid)
         return;
     sweep_soon(s);
+    step = ward__setup_take(s->setup, pid, &error);
     if (child == NULL)
         return; /* an orphan of a worker's */
     RB_REMOVE(children, &s->children, child);
     tell(s, child,
          (struct ward__control){.kind = WARD__CONTROL_EXIT,
                                 .pid = pid,
+                                .error = error,
                                 .status = status,
+                                .step = step,
                                 .user_us = microseconds(usage.ru_utime),
                                 .system_us = microseconds(usage.ru_stime),
                                 .max_rss_kb = usage.ru_maxrss},
@@ -217,11 +221,11 @@ fork_worker(struct server *s, const struct ward__control *request, int *fds,
     pid_t self = getpid();
     pid_t pid = WARD__SYS(fork());
 
-    (void)s;
     if (pid == 0) {
         struct ward__spawn_record record = {.channel = fds[0],
                                             .page_fd = fds[1],
                                             .fd_count = fd_count - 2,
+                                            .setup = s->setup,
                                             .parent = self};
         memcpy(record.fds, fds + 2, sizeof fds[0] * record.fd_count);
         memcpy(record.name, request->name, sizeof record.name);
@@ -389,7 +393,9 @@ ward__forkserver_main(int control, int host_pidfd, pid_t zygote)
     sigemptyset(&children_only);
     sigaddset(&children_only, SIGCHLD);
     server.signals = signalfd(-1, &children_only, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (getppid() != zygote || server.zygote_pidfd < 0 || server.signals < 0)
+    server.setup = ward__setup_new();
+    if (getppid() != zygote || server.zygote_pidfd < 0 || server.signals < 0 ||
+        server.setup == NULL)
         _exit(1);
     for (;;)
         turn(&server);

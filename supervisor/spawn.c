@@ -115,6 +115,12 @@ open_mask(struct ward__spawn_record *record)
     return WARD__SYS(sigprocmask(SIG_SETMASK, &none, NULL)) < 0 ? -errno : 0;
 }
 
+static int
+leave_setup(struct ward__spawn_record *record)
+{
+    return ward__setup_leave(record->setup);
+}
+
 struct step {
     const char *name;
     int (*run)(struct ward__spawn_record *record);
@@ -128,6 +134,7 @@ static const struct step steps[] = {
     {"arrange descriptors", arrange_descriptors},
     {"set the name", set_name},
     {"open the signal mask", open_mask},
+    {"leave the setup", leave_setup},
 };
 
 enum { STEP_COUNT = sizeof steps / sizeof steps[0] };
@@ -146,10 +153,7 @@ ward__spawn_become(struct ward__spawn_record *record)
         int result = steps[i].run(record);
         if (result == 0)
             continue;
-        if (record->page != NULL) {
-            atomic_store(&record->page->step_error, -result);
-            atomic_store(&record->page->step, i + 1);
-        }
+        ward__setup_failed(record->setup, i + 1, result);
         _exit(127);
     }
     ward__worker_main(record->channel, record->page);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -188,6 +189,47 @@ H06_an_exit_before_ready_is_a_failed_start_with_its_code(void **state)
         assert_int_equal(r->last.exit_code, codes[i]);
     }
     assert_int_equal(r->retries, 0);
+}
+
+/* Where the steps of a spawn say what failed is memory that both sides share. */
+static size_t
+anonymous_shared_mappings(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512];
+    size_t count = 0;
+
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL)
+        count += strstr(line, " rw-s ") != NULL && strstr(line, "/dev/zero") != NULL;
+    if (maps != NULL)
+        fclose(maps);
+    return count;
+}
+
+/* Writes all over the page and leaves as a step that failed does. */
+static void
+pretend_a_failed_step(ward_ctx *ctx)
+{
+    struct ward__page *page = rig_page();
+
+    (void)ctx;
+    atomic_store(&rig_board->numbers[0], anonymous_shared_mappings());
+    memset(page, 3, WARD__PAGE_SIZE);
+    _exit(127);
+}
+
+static void
+H06_an_exit_of_pre_start_is_never_a_failed_spawn(void **state)
+{
+    struct rig *r = *state;
+
+    rig_spawn(r, &(ward_spec){.restart = WARD_TEMPORARY}, pretend_a_failed_step);
+    rig_await_stop(r);
+    assert_int_equal(r->failed, 1);
+    assert_int_not_equal(r->last.cause, WARD_CAUSE_SPAWN);
+    assert_int_equal(r->last.phase, WARD_PHASE_START);
+    assert_int_equal(r->retries, 0);
+    assert_int_equal(atomic_load(&rig_board->numbers[0]), anonymous_shared_mappings());
 }
 
 /* ---- H07: an outsider ---- */
@@ -462,6 +504,7 @@ main(void)
         RIG_TEST(H04_a_stack_that_overflows_is_a_fault),
         RIG_TEST(H04_a_fault_handler_that_spins_meets_the_deadline_of_its_message),
         RIG_TEST(H06_an_exit_before_ready_is_a_failed_start_with_its_code),
+        RIG_TEST(H06_an_exit_of_pre_start_is_never_a_failed_spawn),
         RIG_TEST(H07_a_signal_from_outside_is_an_outsiders),
         RIG_TEST(H08_a_message_cut_off_in_the_socket_arrives_whole),
         RIG_TEST(H17_a_busy_loop_deaf_to_signals_is_one_timeout),

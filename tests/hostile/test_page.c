@@ -14,7 +14,7 @@
 
 /* ---- one word at a time ---- */
 
-enum word { COMMIT, DONE, TAIL, BASE, HANDLING, EARLY, HEARD, PHASE, STEP, WANT, WORDS };
+enum word { COMMIT, DONE, TAIL, BASE, HANDLING, EARLY, HEARD, PHASE, WANT, WORDS };
 
 static const char *const names[] = {"commit", "done",  "tail",  "base", "handling",
                                     "early",  "heard", "phase", "step", "want"};
@@ -50,10 +50,6 @@ scribble(struct ward__page *page, enum word word, uint64_t value)
         break;
     case PHASE:
         atomic_store(&page->phase, (int32_t)value);
-        break;
-    case STEP:
-        atomic_store(&page->step_error, INT32_MIN);
-        atomic_store(&page->step, (int32_t)value);
         break;
     case WANT:
     case WORDS:
