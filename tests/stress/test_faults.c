@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,6 +83,13 @@ enum ending {
     UNTOUCHED, /* there were fewer calls than that */
     NO_ZYGOTE, /* it was the zygote's: no process can be made any more, and ward says so */
     UNWELL
+};
+
+/* What is to fail: one call; or (role -1) of the host's allocations those beyond n more pages. */
+struct trial {
+    int role;
+    long n;
+    int error;
 };
 
 struct play {
@@ -157,7 +165,7 @@ close_play(struct play *p, int before)
 }
 
 static int
-play(enum ward__role role, long n, int error)
+play_with_fault(const struct trial *t)
 {
     struct play p = {.end = scene_now_ms() + PLAY_MS / 2};
     int before = scene_descriptors(getpid());
@@ -166,19 +174,19 @@ play(enum ward__role role, long n, int error)
 
     if (ward__fault_plan_share() == NULL)
         give_up("the plan", -ENOMEM);
-    ward__fault_arm(role, n, error);
+    ward__fault_arm((enum ward__role)t->role, t->n, t->error);
     result = ward_system_new(&p.sys, NULL);
     if (result < 0) /* once more: the fault is spent */
         result = ward_system_new(&p.sys, NULL);
     if (result < 0)
-        return role == WARD__ROLE_ZYGOTE && result == -EPIPE
+        return t->role == WARD__ROLE_ZYGOTE && result == -EPIPE
                    ? NO_ZYGOTE
                    : (give_up("new", result), 0);
     perform(&p);
     failed = atomic_load(&ward__faults->failed);
     ward__fault_disarm();
     result = ask_until_answered(&p, RELAY);
-    if (result < 0 && role == WARD__ROLE_ZYGOTE && ward_system_failure(p.sys) != NULL)
+    if (result < 0 && t->role == WARD__ROLE_ZYGOTE && ward_system_failure(p.sys) != NULL)
         return close_play(&p, before) == WELL ? NO_ZYGOTE : UNWELL;
     if (result < 0)
         give_up("well again", result);
@@ -186,11 +194,104 @@ play(enum ward__role role, long n, int error)
     return ending == WELL && failed == 0 ? UNTOUCHED : ending;
 }
 
+/* ---- a host that gets no memory at all ---- */
+
+struct hoard {
+    struct hoard *next;
+};
+
+static rlim_t
+address_space(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    long pages = 0;
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%ld", &pages), 1);
+    fclose(file);
+    return (rlim_t)(pages * sysconf(_SC_PAGESIZE));
+}
+
+/* Takes what the heap has, to the last byte, and limits what can be added to it. */
+static struct hoard *
+take_memory(long pages_left)
+{
+    struct rlimit limit;
+    struct hoard *all = NULL;
+
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = address_space();
+    setrlimit(RLIMIT_AS, &limit);
+    for (size_t size = 1 << 20; size >= sizeof *all; size /= 2) {
+        struct hoard *piece;
+        while ((piece = malloc(size)) != NULL) {
+            piece->next = all;
+            all = piece;
+        }
+    }
+    limit.rlim_cur = address_space() + (rlim_t)(pages_left * sysconf(_SC_PAGESIZE));
+    setrlimit(RLIMIT_AS, &limit);
+    return all;
+}
+
+static void
+give_all_back(struct hoard *all)
+{
+    struct rlimit limit;
+
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_AS, &limit);
+    while (all != NULL) {
+        struct hoard *next = all->next;
+        free(all);
+        all = next;
+    }
+}
+
+/* Spawns, sends, crashes and asks, with whatever result. */
+static void
+stagger(struct play *p)
+{
+    ward_ctx *ctx = ward_system_ctx(p->sys);
+
+    for (int i = 0; i < 300; i++) {
+        char id[16];
+        ward_ref ref;
+        ward_message *reply = NULL;
+        snprintf(id, sizeof id, "poor-%d", i);
+        ward_spawn(ctx, &ref, &(ward_spec){.id = id, .behavior = &fault_echo});
+        ward_tell(ctx, p->actor, i % 100 == 0 ? CRASH : PING);
+        if (i % 10 == 0)
+            ward_ask(ctx, p->actor, &reply, TRY_MS, PING);
+        ward_message_free(reply);
+        ward_run_for(p->sys, 0);
+    }
+}
+
+static int
+play_without_memory(const struct trial *t)
+{
+    struct play p = {.end = scene_now_ms() + PLAY_MS / 2};
+    int before = scene_descriptors(getpid());
+    struct hoard *all;
+
+    if (ward_system_new(&p.sys, &(ward_system_options){.frame_bytes = 4096}) < 0)
+        return UNWELL;
+    perform(&p);
+    all = take_memory(t->n);
+    stagger(&p);
+    give_all_back(all);
+    if (ask_until_answered(&p, RELAY) < 0)
+        return UNWELL;
+    return close_play(&p, before);
+}
+
 /* ---- watching a play ---- */
 
 /* The last descriptor of the pipe is standard input of all processes of the play. */
 static pid_t
-begin_play(enum ward__role role, long n, int error, int *left)
+begin_play(const struct trial *t, int *left)
 {
     int ends[2];
     pid_t pid;
@@ -203,7 +304,7 @@ begin_play(enum ward__role role, long n, int error, int *left)
         close(ends[0]);
         close(ends[1]);
         alarm(PLAY_MS / 1000);
-        exit(play(role, n, error));
+        exit(t->role < 0 ? play_without_memory(t) : play_with_fault(t));
     }
     close(ends[1]);
     *left = ends[0];
@@ -211,15 +312,15 @@ begin_play(enum ward__role role, long n, int error, int *left)
 }
 
 static int
-run_play(enum ward__role role, long n, int error)
+run_play(const struct trial *t)
 {
     int left, status;
-    pid_t pid = begin_play(role, n, error, &left);
+    pid_t pid = begin_play(t, &left);
 
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (!WIFEXITED(status) || WEXITSTATUS(status) >= UNWELL) {
-        print_error("role %d, call %ld, %s: status %x\n", (int)role, n,
-                    ward_error_name(-error), (unsigned)status);
+        print_error("role %d, call %ld, %s: status %x\n", t->role, t->n,
+                    ward_error_name(-t->error), (unsigned)status);
         fail();
     }
     assert_true(scene_pipe_ends(left, SCENE_GONE_MS));
@@ -235,10 +336,12 @@ fail_every_call(enum ward__role role, long at_least)
     size_t stride = scene_rounds(100) == 100 ? 1 : 3;
 
     for (size_t first = 0; first < 3; first += stride) {
-        long n = 1;
-        while (run_play(role, n, errors[(first + (size_t)n) % 3]) != UNTOUCHED)
-            n++;
-        assert_true(n > at_least);
+        struct trial t = {.role = role};
+        do {
+            t.n++;
+            t.error = errors[(first + (size_t)t.n) % 3];
+        } while (run_play(&t) != UNTOUCHED);
+        assert_true(t.n > at_least);
     }
 }
 
@@ -270,6 +373,19 @@ each_call_of_the_workers(void **state)
     fail_every_call(WARD__ROLE_WORKER, 50);
 }
 
+/* No allocation succeeds, or a few more do. */
+static void
+a_host_without_memory_lives_on(void **state)
+{
+    (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    print_message("no limit of the address space fits the sanitizer's shadow\n");
+    skip();
+#endif
+    for (long pages = 1; pages <= 4096; pages += 1 + pages / 16)
+        assert_int_equal(run_play(&(struct trial){.role = -1, .n = pages}), WELL);
+}
+
 int
 main(void)
 {
@@ -278,6 +394,7 @@ main(void)
         cmocka_unit_test(each_call_of_the_zygote),
         cmocka_unit_test(each_call_of_the_fork_server),
         cmocka_unit_test(each_call_of_the_workers),
+        cmocka_unit_test(a_host_without_memory_lives_on),
     };
 
     return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
