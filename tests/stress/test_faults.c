@@ -256,7 +256,7 @@ stagger(struct play *p)
     ward_ctx *ctx = ward_system_ctx(p->sys);
 
     for (int i = 0; i < 300; i++) {
-        char id[16];
+        char id[24];
         ward_ref ref;
         ward_message *reply = NULL;
         snprintf(id, sizeof id, "poor-%d", i);
