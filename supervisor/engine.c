@@ -3,80 +3,11 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "supervisor/group.h"
+
 /* After so many failed starts, or processes that could not be made, in a row. */
 enum { PATIENCE = 10 };
 enum { DELAY_FIRST_MS = 10, DELAY_MOST_MS = 1000 };
-
-static void advance(struct ward__engine *e, struct ward__node *node);
-
-const char *
-ward__node_state_name(enum ward__node_state state)
-{
-    static const char *const names[] = {
-#define NAME(name) #name,
-        WARD__NODE_STATES(NAME)
-#undef NAME
-    };
-
-    return names[state];
-}
-
-static bool
-has_effect(enum ward__node_state state)
-{
-    return state != WARD__NODE_NEW && state != WARD__NODE_UP &&
-           state != WARD__NODE_EMPTYING;
-}
-
-/* The only writer of a state. */
-static void
-enter(struct ward__engine *e, struct ward__node *node, enum ward__node_state state)
-{
-    node->state = state;
-    if (!has_effect(state))
-        return;
-    if (node->is_queued) /* the effect is due behind what happened since */
-        TAILQ_REMOVE(&e->queue, node, queued);
-    TAILQ_INSERT_TAIL(&e->queue, node, queued);
-    node->is_queued = true;
-}
-
-void
-ward__engine_init(struct ward__engine *engine, struct ward__node *root)
-{
-    TAILQ_INIT(&engine->queue);
-    *root =
-        (struct ward__node){.options = {.kind = WARD__KIND_ROOT}, .state = WARD__NODE_UP};
-    TAILQ_INIT(&root->children);
-}
-
-int
-ward__node_init(struct ward__node *node, const struct ward__node_options *options)
-{
-    *node = (struct ward__node){.options = *options};
-    TAILQ_INIT(&node->children);
-    return ward__window_init(&node->window, options->max_restarts, options->within_ms);
-}
-
-void
-ward__node_done(struct ward__node *node)
-{
-    ward__window_done(&node->window);
-}
-
-struct ward__node *
-ward__engine_next(struct ward__engine *engine)
-{
-    struct ward__node *node;
-
-    while ((node = TAILQ_FIRST(&engine->queue)) != NULL) {
-        TAILQ_REMOVE(&engine->queue, node, queued);
-        node->is_queued = false;
-        if (has_effect(node->state))
-            return node;
-    }
-    return NULL;
-}
 
 /* ---- the way down: children, process, cleanup; then what the goal says ---- */
 
@@ -91,15 +22,19 @@ doubled(uint32_t n)
     return delay < DELAY_MOST_MS ? delay : DELAY_MOST_MS;
 }
 
-static void
-start(struct ward__engine *e, struct ward__node *node)
+void
+ward__node_start(struct ward__engine *e, struct ward__node *node)
 {
     node->goal = WARD__GOAL_NONE;
     node->must_exit = false;
     node->owes_post_stop = false;
-    node->has_process = true;
+    node->is_due = false;
+    node->up_at = 0;
+    node->delay_ms = 0;
+    node->has_process = node->options.kind == WARD__KIND_ACTOR;
     node->starts++;
-    enter(e, node, WARD__NODE_STARTING);
+    ward__group_forget(node);
+    ward__node_enter(e, node, WARD__NODE_STARTING);
 }
 
 static void
@@ -107,24 +42,72 @@ start_after(struct ward__engine *e, struct ward__node *node, int64_t delay_ms)
 {
     node->delay_ms = delay_ms;
     if (delay_ms > 0)
-        enter(e, node, WARD__NODE_DELAYED);
+        ward__node_enter(e, node, WARD__NODE_DELAYED);
     else
-        start(e, node);
+        ward__node_start(e, node);
+}
+
+/* Its message in hand, then what it has; a supervisor has no message. */
+void
+ward__node_halt(struct ward__engine *e, struct ward__node *node)
+{
+    ward__group_forget(node);
+    if (node->options.kind == WARD__KIND_ACTOR)
+        ward__node_enter(e, node, WARD__NODE_HALTING);
+    else
+        ward__node_advance(e, node);
 }
 
 /* A child has escalated to this node, which fails with the same failure. */
-static void
-fail_for_child(struct ward__engine *e, struct ward__node *node)
+void
+ward__node_fail_for_child(struct ward__engine *e, struct ward__node *node)
 {
     if (node->parent == NULL) {
         node->goal = WARD__GOAL_ESCALATE;
-        advance(e, node);
-    } else if (node->state == WARD__NODE_UP || node->state == WARD__NODE_STARTING) {
-        if (node->state == WARD__NODE_STARTING)
-            node->failed_starts++; /* unless it becomes ready yet */
-        node->goal = WARD__GOAL_FAIL;
-        enter(e, node, WARD__NODE_HALTING);
+        ward__node_advance(e, node);
+        return;
     }
+    if (node->state != WARD__NODE_UP && node->state != WARD__NODE_STARTING)
+        return;
+    node->goal = WARD__GOAL_FAIL;
+    if (node->state == WARD__NODE_STARTING)
+        node->failed_starts++; /* unless it becomes ready yet */
+    if (node->options.kind == WARD__KIND_SUPERVISOR && node->is_trial) {
+        node->goal = WARD__GOAL_STOP;
+        node->why = WARD__ENDED_UNSTARTED;
+    }
+    ward__node_halt(e, node);
+}
+
+/* Does the spec of a node whose life is over stay with its supervisor? */
+static bool
+is_kept(const struct ward__node *node)
+{
+    const struct ward__node *supervisor = ward__group_of(node);
+
+    return supervisor != NULL &&
+           supervisor->options.policy.group != WARD_SIMPLE_ONE_FOR_ONE &&
+           (supervisor->state == WARD__NODE_UP ||
+            supervisor->state == WARD__NODE_STARTING) &&
+           supervisor->goal == WARD__GOAL_NONE &&
+           node->options.restart != WARD_TEMPORARY &&
+           !(node->is_new && node->why == WARD__ENDED_UNSTARTED);
+}
+
+void
+ward__node_leave(struct ward__engine *e, struct ward__node *node)
+{
+    ward__group_forget(node);
+    if (is_kept(node)) {
+        node->lives_over++;
+        ward__node_enter(e, node, WARD__NODE_ABSENT);
+        return;
+    }
+    ward__node_enter(e, node, WARD__NODE_ENDED);
+    if (node->parent == NULL)
+        return;
+    node->parent->child_count--;
+    TAILQ_REMOVE(&node->parent->children, node, sibling);
 }
 
 static void
@@ -132,57 +115,149 @@ end(struct ward__engine *e, struct ward__node *node)
 {
     struct ward__node *parent = node->parent;
 
-    enter(e, node, WARD__NODE_ENDED);
+    ward__node_leave(e, node);
     if (parent == NULL)
         return;
-    TAILQ_REMOVE(&parent->children, node, sibling);
     if (parent->state == WARD__NODE_EMPTYING)
-        advance(e, parent);
+        ward__node_advance(e, parent);
     else if (node->goal == WARD__GOAL_ESCALATE)
-        fail_for_child(e, parent);
+        ward__node_fail_for_child(e, parent);
+    else if (node->why == WARD__ENDED_UNSTARTED && parent->state == WARD__NODE_STARTING &&
+             parent->options.kind == WARD__KIND_SUPERVISOR)
+        ward__node_fail_for_child(e, parent);
+    else if (ward__group_of(node) != NULL)
+        ward__group_member_over(e, parent, node);
+}
+
+static bool
+owes_recovery(const struct ward__node *node)
+{
+    return node->owes_post_stop && node->options.has_post_stop &&
+           !node->options.is_brutal;
+}
+
+/* The end of a node that is on its way down already. */
+static void
+redirect(struct ward__node *node)
+{
+    if (node->goal == WARD__GOAL_ESCALATE || node->goal == WARD__GOAL_STOP)
+        return;
+    node->goal = WARD__GOAL_STOP;
+    node->why = WARD__ENDED_STOPPED;
+}
+
+/* Where the parent itself goes down, nobody comes back. */
+static bool
+is_parent_leaving(const struct ward__node *node)
+{
+    const struct ward__node *parent = node->parent;
+
+    return parent->state != WARD__NODE_UP && parent->state != WARD__NODE_STARTING;
 }
 
 /* Neither children nor a process are left. */
 static void
 settle(struct ward__engine *e, struct ward__node *node)
 {
+    const struct ward__node *supervisor = ward__group_of(node);
     uint32_t failed = node->failed_starts;
+    int64_t delay = failed >= PATIENCE ? doubled(failed - PATIENCE + 1) : 0;
 
+    if (node->parent != NULL && is_parent_leaving(node) && node->goal != WARD__GOAL_FAIL)
+        redirect(node);
+    if (node->goal == WARD__GOAL_RESTART && ward__group_covers(node))
+        node->goal = ward__group_goal(node);
+    if (node->delay_ms < delay)
+        node->delay_ms = delay;
     switch (node->goal) {
     case WARD__GOAL_NONE:
     case WARD__GOAL_RESTART:
-        start_after(e, node, failed >= PATIENCE ? doubled(failed - PATIENCE + 1) : 0);
+        if (supervisor != NULL && supervisor->phase == WARD__GROUP_DOWN &&
+            supervisor->trigger == node)
+            ward__group_is_down(e, node);
+        else
+            start_after(e, node, node->delay_ms);
+        break;
+    case WARD__GOAL_HOLD:
+        ward__group_is_down(e, node);
         break;
     case WARD__GOAL_FAIL:
-        enter(e, node, WARD__NODE_DECIDING);
+        ward__node_enter(e, node, WARD__NODE_DECIDING);
         break;
     case WARD__GOAL_STOP:
     case WARD__GOAL_ESCALATE:
-        if (node->owes_post_stop && node->options.has_post_stop &&
-            !node->options.is_brutal)
-            enter(e, node, WARD__NODE_RECOVERING);
+        if (owes_recovery(node))
+            ward__node_enter(e, node, WARD__NODE_RECOVERING);
         else
             end(e, node);
         break;
     }
 }
 
-/* One step further down, for a node that begins no message any more. */
-static void
-advance(struct ward__engine *e, struct ward__node *node)
+/* One that has nothing to be stopped goes without ceremony; a parent may have thousands. */
+static bool
+is_idle(struct ward__node *node)
 {
-    struct ward__node *last = TAILQ_LAST(&node->children, ward__node_list);
+    switch (node->state) {
+    case WARD__NODE_HELD:
+    case WARD__NODE_ABSENT:
+        return true;
+    case WARD__NODE_DELAYED:
+        return !owes_recovery(node);
+    default:
+        return false;
+    }
+}
 
-    if (last != NULL) {
-        enter(e, node, WARD__NODE_EMPTYING);
-        ward__engine_stop(e, last);
-    } else if (!node->has_process) {
+static void
+stop_all(struct ward__engine *e, struct ward__node *node)
+{
+    struct ward__node *child, *before;
+
+    node->is_stopping_all = true;
+    TAILQ_FOREACH_REVERSE_SAFE(child, &node->children, ward__node_list, sibling, before)
+    ward__engine_stop(e, child);
+    node->is_stopping_all = false;
+}
+
+/* Stops the last child, or all of them. True if there is none. */
+static bool
+is_emptied(struct ward__engine *e, struct ward__node *node)
+{
+    bool is_first = node->state != WARD__NODE_EMPTYING;
+    struct ward__node *last;
+
+    if (node->is_stopping_all)
+        return false;
+    if (!TAILQ_EMPTY(&node->children))
+        ward__node_enter(e, node, WARD__NODE_EMPTYING);
+    if (node->options.policy.stops_at_once && is_first)
+        stop_all(e, node);
+    while ((last = TAILQ_LAST(&node->children, ward__node_list)) != NULL) {
+        if (!is_idle(last)) {
+            ward__engine_stop(e, last);
+            return false;
+        }
+        redirect(last);
+        ward__node_leave(e, last);
+    }
+    return true;
+}
+
+/* For a node that begins no message any more. */
+void
+ward__node_advance(struct ward__engine *e, struct ward__node *node)
+{
+    ward__group_forget(node);
+    if (!is_emptied(e, node))
+        return;
+    if (!node->has_process) {
         settle(e, node);
     } else if (node->must_exit) {
-        enter(e, node, WARD__NODE_EXITING);
+        ward__node_enter(e, node, WARD__NODE_EXITING);
     } else {
         node->owes_post_stop = false;
-        enter(e, node, WARD__NODE_FINISHING);
+        ward__node_enter(e, node, WARD__NODE_FINISHING);
     }
 }
 
@@ -194,19 +269,37 @@ ward__engine_spawn(struct ward__engine *e, struct ward__node *parent,
 {
     assert(parent->state == WARD__NODE_UP || parent->state == WARD__NODE_STARTING);
     node->parent = parent;
+    node->order = ++parent->last_order;
+    node->is_trial = node->options.kind == WARD__KIND_SUPERVISOR;
+    parent->child_count++;
     TAILQ_INSERT_TAIL(&parent->children, node, sibling);
-    start(e, node);
+    ward__node_start(e, node);
+}
+
+void
+ward__node_is_up(struct ward__engine *e, struct ward__node *node)
+{
+    struct ward__node *supervisor = ward__group_of(node);
+
+    node->failed_starts = 0;
+    node->spawn_errors = 0;
+    node->is_trial = node->is_new = false;
+    node->up_at = e->now;
+    if (node->state == WARD__NODE_STARTING)
+        ward__node_enter(e, node, WARD__NODE_UP);
+    if (node->state != WARD__NODE_UP)
+        return;
+    if (supervisor != NULL && supervisor->current == node)
+        ward__group_next(e, supervisor);
+    if (node->is_shutdown_due)
+        ward__node_shut_down(e, node);
 }
 
 void
 ward__engine_ready(struct ward__engine *e, struct ward__node *node)
 {
-    (void)e;
-    node->failed_starts = 0;
-    node->spawn_errors = 0;
     node->owes_post_stop = true;
-    if (node->state == WARD__NODE_STARTING)
-        enter(e, node, WARD__NODE_UP);
+    ward__node_is_up(e, node);
 }
 
 void
@@ -218,7 +311,7 @@ ward__engine_ignored(struct ward__engine *e, struct ward__node *node)
         node->why = WARD__ENDED_IGNORED;
     }
     if (node->state == WARD__NODE_STARTING || node->state == WARD__NODE_HALTING)
-        advance(e, node);
+        ward__node_advance(e, node);
 }
 
 bool
@@ -246,11 +339,38 @@ ward__engine_spawn_error(struct ward__engine *e, struct ward__node *node)
 void
 ward__engine_expired(struct ward__engine *e, struct ward__node *node)
 {
-    if (node->state == WARD__NODE_DELAYED)
-        start(e, node);
+    struct ward__node *supervisor = ward__group_of(node);
+
+    if (node->state != WARD__NODE_DELAYED || is_parent_leaving(node))
+        return;
+    if (supervisor != NULL && supervisor->phase == WARD__GROUP_DOWN &&
+        supervisor->trigger == node) {
+        ward__node_enter(e, node, WARD__NODE_HELD);
+        ward__group_start(e, supervisor);
+    } else {
+        ward__node_start(e, node);
+    }
 }
 
 /* ---- failures ---- */
+
+/* Nothing is to be judged: the goal is known. */
+static bool
+is_settled_already(struct ward__node *node)
+{
+    if (ward__group_covers(node)) {
+        node->goal = ward__group_goal(node);
+    } else if (is_parent_leaving(node)) {
+        node->goal = WARD__GOAL_STOP;
+        node->why = WARD__ENDED_TEMPORARY;
+    } else if (node->is_trial && node->state == WARD__NODE_STARTING) {
+        node->goal = WARD__GOAL_STOP;
+        node->why = WARD__ENDED_UNSTARTED;
+    } else {
+        return false;
+    }
+    return true;
+}
 
 void
 ward__engine_failed(struct ward__engine *e, struct ward__node *node, bool is_alive)
@@ -262,14 +382,20 @@ ward__engine_failed(struct ward__engine *e, struct ward__node *node, bool is_ali
     case WARD__NODE_STARTING:
         node->failed_starts++;
         node->must_exit = true;
-        enter(e, node, WARD__NODE_DECIDING);
-        break;
+        /* fall through */
     case WARD__NODE_UP:
-        enter(e, node, WARD__NODE_DECIDING);
+        if (!is_settled_already(node)) {
+            ward__node_enter(e, node, WARD__NODE_DECIDING);
+            break;
+        }
+        if (node->goal == WARD__GOAL_HOLD)
+            node->must_exit = true;
+        ward__node_advance(e, node);
         break;
     case WARD__NODE_HALTING: /* ward asked for this end: nothing is decided */
-        node->must_exit = is_start || node->goal == WARD__GOAL_RESTART;
-        advance(e, node);
+        node->must_exit =
+            is_start || node->goal == WARD__GOAL_RESTART || node->goal == WARD__GOAL_HOLD;
+        ward__node_advance(e, node);
         break;
     default:
         if (!is_alive)
@@ -278,24 +404,13 @@ ward__engine_failed(struct ward__engine *e, struct ward__node *node, bool is_ali
     }
 }
 
-/* A restart that counts, if the window grants it; else what on_limit says. */
 static enum ward__goal
-count_restart(struct ward__node *node, int64_t now)
-{
-    if (ward__window_grant(&node->window, now))
-        return WARD__GOAL_RESTART;
-    node->why = WARD__ENDED_LIMIT;
-    return node->options.on_limit == WARD_DIRECTIVE_ESCALATE ? WARD__GOAL_ESCALATE
-                                                             : WARD__GOAL_STOP;
-}
-
-static enum ward__goal
-judge(struct ward__node *node, ward_directive directive, int64_t now)
+judge(struct ward__engine *e, struct ward__node *node, ward_directive directive)
 {
     switch (directive) {
     case WARD_DIRECTIVE_RESTART:
         if (node->options.restart != WARD_TEMPORARY)
-            return count_restart(node, now);
+            return ward__group_grant(e, node);
         node->why = WARD__ENDED_TEMPORARY;
         return WARD__GOAL_STOP;
     case WARD_DIRECTIVE_STOP:
@@ -310,14 +425,15 @@ judge(struct ward__node *node, ward_directive directive, int64_t now)
 
 void
 ward__engine_directive(struct ward__engine *e, struct ward__node *node,
-                       ward_directive directive, int64_t now)
+                       ward_directive directive)
 {
     assert(node->state == WARD__NODE_DECIDING);
-    if (node->goal != WARD__GOAL_STOP)
-        node->goal = judge(node, directive, now);
-    if (node->goal == WARD__GOAL_RESTART)
+    if (node->goal != WARD__GOAL_STOP && node->goal != WARD__GOAL_HOLD &&
+        !is_settled_already(node))
+        node->goal = judge(e, node, directive);
+    if (node->goal == WARD__GOAL_RESTART || node->goal == WARD__GOAL_HOLD)
         node->must_exit = true;
-    advance(e, node);
+    ward__node_advance(e, node);
 }
 
 void
@@ -326,7 +442,7 @@ ward__engine_died(struct ward__engine *e, struct ward__node *node)
     node->has_process = false;
     switch (node->state) {
     case WARD__NODE_HALTING:
-        advance(e, node);
+        ward__node_advance(e, node);
         break;
     case WARD__NODE_FINISHING:
     case WARD__NODE_EXITING:
@@ -349,7 +465,7 @@ ward__engine_lost(struct ward__engine *e, struct ward__node *node)
             node->goal = WARD__GOAL_STOP;
             node->why = WARD__ENDED_TEMPORARY;
         }
-        advance(e, node);
+        ward__node_advance(e, node);
         break;
     case WARD__NODE_RECOVERING:
         ward__engine_recovered(e, node);
@@ -362,23 +478,38 @@ ward__engine_lost(struct ward__engine *e, struct ward__node *node)
 
 /* ---- ends that somebody asked for ---- */
 
+/* A normal end of its own will: only what is permanent comes back, and that counts. */
+static void
+end_normally(struct ward__engine *e, struct ward__node *node)
+{
+    node->why = WARD__ENDED_NORMAL;
+    node->goal = WARD__GOAL_STOP;
+    if (ward__group_covers(node))
+        node->goal = ward__group_goal(node);
+    else if (node->options.restart == WARD_PERMANENT && !is_parent_leaving(node))
+        node->goal = ward__group_grant(e, node);
+}
+
 void
-ward__engine_quiet(struct ward__engine *e, struct ward__node *node, enum ward__says says,
-                   int64_t now)
+ward__engine_quiet(struct ward__engine *e, struct ward__node *node, enum ward__says says)
 {
     bool asked_itself = node->state == WARD__NODE_UP;
 
     if (!asked_itself && node->state != WARD__NODE_HALTING)
         return;
-    if (says == WARD__SAYS_STOP && (asked_itself || node->goal == WARD__GOAL_RESTART)) {
-        node->why = WARD__ENDED_NORMAL;
-        node->goal = WARD__GOAL_STOP;
-        if (node->options.restart == WARD_PERMANENT)
-            node->goal = count_restart(node, now);
-    } else if (asked_itself) {
-        node->goal = WARD__GOAL_RESTART;
-    }
-    advance(e, node);
+    if (says == WARD__SAYS_STOP && (asked_itself || node->goal == WARD__GOAL_RESTART))
+        end_normally(e, node);
+    else if (asked_itself)
+        node->goal = is_parent_leaving(node) ? WARD__GOAL_STOP : WARD__GOAL_RESTART;
+    ward__node_advance(e, node);
+}
+
+void
+ward__node_shut_down(struct ward__engine *e, struct ward__node *node)
+{
+    node->is_shutdown_due = false;
+    end_normally(e, node);
+    ward__node_halt(e, node);
 }
 
 void
@@ -388,32 +519,21 @@ ward__engine_recovered(struct ward__engine *e, struct ward__node *node)
         end(e, node);
 }
 
-/* The end of a node that is on its way down already. */
-static void
-redirect(struct ward__node *node)
-{
-    if (node->goal == WARD__GOAL_ESCALATE || node->goal == WARD__GOAL_STOP)
-        return;
-    node->goal = WARD__GOAL_STOP;
-    node->why = WARD__ENDED_STOPPED;
-}
-
 void
 ward__engine_stop(struct ward__engine *e, struct ward__node *node)
 {
     switch (node->state) {
     case WARD__NODE_NEW:
+    case WARD__NODE_ABSENT:
     case WARD__NODE_RECOVERING:
     case WARD__NODE_ENDED:
         return;
     case WARD__NODE_STARTING:
     case WARD__NODE_UP:
         redirect(node);
-        if (node->parent == NULL)
-            advance(e, node);
-        else
-            enter(e, node, WARD__NODE_HALTING);
+        ward__node_halt(e, node);
         return;
+    case WARD__NODE_HELD:
     case WARD__NODE_DELAYED:
         redirect(node);
         settle(e, node);
@@ -430,5 +550,5 @@ ward__engine_restart(struct ward__engine *e, struct ward__node *node)
     if (node->state != WARD__NODE_UP || node->parent == NULL)
         return;
     node->goal = WARD__GOAL_RESTART;
-    enter(e, node, WARD__NODE_HALTING);
+    ward__node_halt(e, node);
 }

@@ -42,7 +42,7 @@ has_expired(const struct ward__window *window, int64_t granted, int64_t now)
 }
 
 bool
-ward__window_grant(struct ward__window *window, int64_t now)
+ward__window_allows(struct ward__window *window, int64_t now)
 {
     if (window->is_unlimited)
         return true;
@@ -51,10 +51,24 @@ ward__window_grant(struct ward__window *window, int64_t now)
         window->first = (window->first + 1) % window->max;
         window->count--;
     }
-    if (window->count >= window->max)
-        return false;
+    return window->count < window->max;
+}
+
+void
+ward__window_record(struct ward__window *window, int64_t now)
+{
+    if (window->is_unlimited)
+        return;
     window->granted[(window->first + window->count) % window->max] = now;
     window->count++;
+}
+
+bool
+ward__window_grant(struct ward__window *window, int64_t now)
+{
+    if (!ward__window_allows(window, now))
+        return false;
+    ward__window_record(window, now);
     return true;
 }
 
@@ -67,4 +81,64 @@ ward__window_used(const struct ward__window *window, int64_t now)
         if (has_expired(window, window->granted[(window->first + i) % window->max], now))
             used--;
     return used;
+}
+
+int64_t
+ward__window_frees_at(const struct ward__window *window, int64_t now)
+{
+    uint32_t used = ward__window_used(window, now);
+    int64_t oldest;
+
+    if (window->is_unlimited || used < window->max)
+        return now;
+    if (window->max == 0 || window->within_ms == INT64_MAX)
+        return INT64_MAX;
+    oldest = window->granted[(window->first + window->count - used) % window->max];
+    return oldest + window->within_ms;
+}
+
+/* ---- budgets ---- */
+
+int
+ward__budget_init(struct ward__budget *budget, int max_restarts, int within_ms,
+                  int slow_max_restarts, int slow_within_ms)
+{
+    int result = ward__window_init(&budget->fast, max_restarts, within_ms);
+
+    if (slow_max_restarts == 0)
+        slow_max_restarts = WARD_INFINITE;
+    if (result == 0)
+        result = ward__window_init(&budget->slow, slow_max_restarts, slow_within_ms);
+    if (result < 0)
+        ward__budget_done(budget);
+    return result;
+}
+
+void
+ward__budget_done(struct ward__budget *budget)
+{
+    ward__window_done(&budget->fast);
+    ward__window_done(&budget->slow);
+}
+
+bool
+ward__budget_allows(struct ward__budget *budget, int64_t now)
+{
+    return ward__window_allows(&budget->fast, now) &&
+           ward__window_allows(&budget->slow, now);
+}
+
+static bool
+crosses_four_fifths(const struct ward__window *window)
+{
+    return !window->is_unlimited && window->count * 5 >= window->max * 4 &&
+           (window->count - 1) * 5 < window->max * 4;
+}
+
+bool
+ward__budget_record(struct ward__budget *budget, int64_t now)
+{
+    ward__window_record(&budget->fast, now);
+    ward__window_record(&budget->slow, now);
+    return crosses_four_fifths(&budget->fast) || crosses_four_fifths(&budget->slow);
 }

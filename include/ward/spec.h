@@ -9,6 +9,7 @@
 
 #include <ward/behavior.h>
 #include <ward/strategy.h>
+#include <ward/supervisor.h>
 
 WARD_BEGIN
 
@@ -18,7 +19,7 @@ WARD_BEGIN
 
 /* When an actor that has ended is started again (OTP's restart types). */
 typedef enum ward_restart_type {
-    WARD_RESTART_DEFAULT = 0, /* transient under an actor or the host */
+    WARD_RESTART_DEFAULT = 0, /* permanent under a supervisor, else transient */
     WARD_PERMANENT,           /* after every end */
     WARD_TRANSIENT,           /* after a failure */
     WARD_TEMPORARY,           /* never */
@@ -31,15 +32,32 @@ typedef struct ward_mailbox_options {
     int64_t messages;
 } ward_mailbox_options;
 
+/* A pause before each restart that counts: first_ms, doubling with every restart up to max_ms,
+ * and from the beginning again when the actor was up for healthy_ms. Mailbox and asks wait;
+ * a stop does not. */
+typedef struct ward_backoff {
+    int first_ms;       /* 0: no pause */
+    int max_ms;         /* 0: 60,000 */
+    int healthy_ms;     /* 0: half of first_ms + max_ms */
+    int jitter_percent; /* so much of each pause, at most, is left out by chance */
+} ward_backoff;
+
 typedef struct ward_spec {
     /* Its name among its siblings, 1 to 63 of letters, digits, `-`, `_` and `.`; required.
      * The path is the parent's path, a slash and the id. */
     const char *id;
-    /* What it does; required, and registered. */
+    /* What it does; registered. Required, unless it is a supervisor. */
     const ward_behavior *behavior;
-    /* How its failures are answered; NULL: it stops. Registered. */
+    /* Without a behavior: a supervisor, which has no process. With one: the rules for what this
+     * actor spawns. Registered. */
+    const ward_supervisor *supervisor;
+    /* How its failures are answered; NULL: under a supervisor it is restarted, elsewhere it stops.
+     * Registered. */
     const ward_strategy *strategy;
     ward_restart_type restart;
+    /* Its end may be that of its supervisor: see ward_auto_shutdown. Never for a permanent one. */
+    bool significant;
+    ward_backoff backoff;
 
     /* Bytes for the behavior, copied, the same at every start: ward_args. */
     ward_bytes args;
@@ -51,7 +69,8 @@ typedef struct ward_spec {
     /* Milliseconds from spawn to ready. Default 10,000. */
     int start_ms;
     /* Milliseconds to finish the message in hand and post_stop, then SIGKILL. Default 5,000.
-     * WARD_ZERO: SIGKILL at once (OTP's brutal_kill). */
+     * WARD_ZERO: SIGKILL at once (OTP's brutal_kill). A supervisor takes what its children
+     * take. */
     int shutdown_ms;
     /* Milliseconds one message may take while nothing is finished, then the process is killed:
      * cause `timeout`. It is noticed between one and two times this long. Default no limit. */

@@ -16,6 +16,7 @@
 #define WARD_STRATEGY_H
 
 #include <ward/failure.h>
+#include <ward/supervisor.h>
 
 WARD_BEGIN
 
@@ -41,6 +42,8 @@ typedef struct ward_strategy {
      * within_ms. Each by itself: 0 is 3 restarts, 60,000 ms. WARD_ZERO: never; WARD_INFINITE: no limit. */
     int max_restarts;
     int within_ms;
+    /* A second window, against slow leaks; a restart needs both. 0 restarts: none. */
+    ward_window slow;
     /* What happens when no more restarts are granted: WARD_DIRECTIVE_STOP (also when 0) or
      * WARD_DIRECTIVE_ESCALATE. */
     ward_directive on_limit;

@@ -160,7 +160,8 @@ play_quiet(struct play *p, int n, enum ward__says says)
 
     play_trace("  %d: quiet %d\n", n, (int)says);
     actor->stage = QUIET;
-    ward__engine_quiet(&p->engine, actor->node, says, p->now);
+    p->engine.now = p->now;
+    ward__engine_quiet(&p->engine, actor->node, says);
     model_quiet(&p->model, n, says, p->now);
     if (was_up && says == WARD__SAYS_STOP && is_counted_restart(actor->node))
         check_grants(p, n);
@@ -235,7 +236,8 @@ do_decide(struct play *p, int n)
     if (node->goal == WARD__GOAL_STOP)
         directive = WARD_DIRECTIVE_STOP;
     play_trace("  %d: directive %d\n", n, (int)directive);
-    ward__engine_directive(&p->engine, node, directive, p->now);
+    p->engine.now = p->now;
+    ward__engine_directive(&p->engine, node, directive);
     model_directive(&p->model, n, directive, p->now);
     if (directive == WARD_DIRECTIVE_RESTART && is_counted_restart(node))
         check_grants(p, n);

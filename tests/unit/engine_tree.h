@@ -134,14 +134,16 @@ goes(struct ward__node *node) /* as it was asked to */
 static inline void
 quiet(struct ward__node *node, enum ward__says says, int64_t now)
 {
-    ward__engine_quiet(&tree.engine, node, says, now);
+    tree.engine.now = now;
+    ward__engine_quiet(&tree.engine, node, says);
 }
 
 static inline void
 decide(struct ward__node *node, ward_directive directive, int64_t now)
 {
     effects();
-    ward__engine_directive(&tree.engine, node, directive, now);
+    tree.engine.now = now;
+    ward__engine_directive(&tree.engine, node, directive);
 }
 
 static inline void

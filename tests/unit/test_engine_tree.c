@@ -155,7 +155,7 @@ reach_end(struct ward__node *node)
         if (node->state == WARD__NODE_HALTING)
             quiet(node, WARD__SAYS_ASKED, 0);
         else if (node->state == WARD__NODE_DECIDING)
-            ward__engine_directive(&tree.engine, node, RESTART, 0);
+            ward__engine_directive(&tree.engine, node, RESTART);
         else if (node->state == WARD__NODE_RECOVERING)
             ward__engine_recovered(&tree.engine, node);
         else if (node->state == WARD__NODE_EMPTYING)
