@@ -11,6 +11,7 @@ struct table {
 static struct table tables[] = {
     [WARD_REGISTERED_BEHAVIOR] = {.frozen = -1},
     [WARD_REGISTERED_STRATEGY] = {.frozen = -1},
+    [WARD_REGISTERED_SUPERVISOR] = {.frozen = -1},
 };
 
 static int
@@ -35,6 +36,8 @@ check(enum ward_registered kind, const void *object)
         return behavior->name != NULL && behavior->receive != NULL ? 0 : -EINVAL;
     case WARD_REGISTERED_STRATEGY:
         return strategy->name != NULL ? 0 : -EINVAL;
+    case WARD_REGISTERED_SUPERVISOR:
+        return 0;
     }
     return -EINVAL;
 }

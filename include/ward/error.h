@@ -23,7 +23,12 @@ WARD_BEGIN
     X(ERAISED, 4102, "a failure was raised")                                             \
     X(EPROTOCOL, 4103, "bytes that break the protocol")                                  \
     X(EIGNORED, 4104, "pre_start answered WARD_START_IGNORE: nothing was started")       \
-    X(ESTART, 4105, "the actor failed to start")
+    X(ESTART, 4105, "the actor failed to start")                                         \
+    X(EALREADY_STARTED, 4106, "a child with this id is running already")                 \
+    X(EALREADY_PRESENT, 4107, "there is a child spec with this id already")              \
+    X(ERUNNING, 4108, "the child is running")                                            \
+    X(ERESTARTING, 4109, "the child, or its supervisor, is starting or restarting")      \
+    X(EDYNAMIC, 4110, "not for the children of a dynamic supervisor")
 
 enum {
 #define WARD_ERROR_CODE(name, number, text) WARD_##name = number,

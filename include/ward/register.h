@@ -1,8 +1,8 @@
 /*
  * Registering: naming what crosses a process boundary.
  *
- * WARD_REGISTER(object); at file scope, once for each static constant behavior and
- * strategy that a spec names. It must have run when ward_early forks, as constructors of
+ * WARD_REGISTER(object); at file scope, once for each static constant behavior,
+ * strategy and supervisor that a spec names. It must have run when ward_early forks, as constructors of
  * the program and of the libraries it links have; what a later dlopen brings is refused
  * with -ENOENT.
  */
@@ -13,7 +13,11 @@
 
 WARD_BEGIN
 
-enum ward_registered { WARD_REGISTERED_BEHAVIOR, WARD_REGISTERED_STRATEGY };
+enum ward_registered {
+    WARD_REGISTERED_BEHAVIOR,
+    WARD_REGISTERED_STRATEGY,
+    WARD_REGISTERED_SUPERVISOR
+};
 
 /* [any process] What WARD_REGISTER calls; `object` is borrowed for ever. Registering twice is
  * fine. 0; -EINVAL: no name, or no receive; -ENOSPC: more than 1,024 of a kind. */
@@ -34,6 +38,11 @@ add(const ward_strategy &s)
 {
     return ward_register(WARD_REGISTERED_STRATEGY, &s);
 }
+inline int
+add(const ward_supervisor &s)
+{
+    return ward_register(WARD_REGISTERED_SUPERVISOR, &s);
+}
 } // namespace ward_detail
 #define WARD_REGISTER(object)                                                            \
     __attribute__((constructor)) static void ward_register_##object(void)                \
@@ -47,7 +56,8 @@ add(const ward_strategy &s)
     {                                                                                    \
         (void)ward_register(_Generic((object), ward_behavior                             \
                                      : WARD_REGISTERED_BEHAVIOR, ward_strategy           \
-                                     : WARD_REGISTERED_STRATEGY),                        \
+                                     : WARD_REGISTERED_STRATEGY, ward_supervisor         \
+                                     : WARD_REGISTERED_SUPERVISOR),                      \
                             &(object));                                                  \
     }                                                                                    \
     struct ward_registered_##object /* takes the semicolon */

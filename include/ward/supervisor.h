@@ -46,6 +46,19 @@ typedef struct ward_window {
     int within_ms;
 } ward_window;
 
+/* The state of one window. */
+typedef struct ward_window_use {
+    bool is_limited; /* false: it grants always, and the rest is 0 */
+    int max_restarts;
+    int used;
+    int64_t frees_in_ms; /* when one more will be granted: 0: now; -1: never */
+} ward_window_use;
+
+typedef struct ward_budget {
+    ward_window_use own, own_slow;
+    ward_window_use supervisor, supervisor_slow;
+} ward_budget;
+
 struct ward_spec;
 
 typedef struct ward_supervisor {

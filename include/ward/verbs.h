@@ -126,9 +126,12 @@ WARD_API int ward_flush(ward_ctx *ctx);
  */
 WARD_API int ward_spawn(ward_ctx *ctx, ward_ref *ref, const ward_spec *spec);
 
-/* [both] What is wrong with a spec, in a sentence that names actor and field; NULL: nothing.
- * The text is static and of this thread, until the next call. */
+/* [both] What is wrong with a spec and all that is declared in it, in a sentence that names child
+ * and field; NULL: nothing. The text is static and of this thread, until the next call. */
 WARD_API const char *ward_spec_error(const ward_spec *spec);
+
+/* [both] The same for a supervisor and its children (OTP's check_childspecs). */
+WARD_API const char *ward_check_specs(const ward_supervisor *supervisor);
 
 /*
  * [both] Ends an actor in order: it finishes the message in hand, its children end, last

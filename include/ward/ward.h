@@ -9,6 +9,7 @@
  *   3. ward_early() first in main, ward_system_new()              system.h
  *   4. ward_spawn() a spec                                        spec.h
  *   5. ward_tell(), ward_ask(), ward_reply(), ward_watch()        verbs.h, value.h
+ *      or declare a whole tree as data                           supervisor.h, manage.h
  *   6. ward_run(); look at events and failures                    event.h, failure.h
  *
  * Rules that hold everywhere: results are 0 or a negative code (error.h); out parameters are
@@ -24,10 +25,12 @@
 #include <ward/error.h>
 #include <ward/event.h>
 #include <ward/failure.h>
+#include <ward/manage.h>
 #include <ward/message.h>
 #include <ward/register.h>
 #include <ward/spec.h>
 #include <ward/strategy.h>
+#include <ward/supervisor.h>
 #include <ward/system.h>
 #include <ward/value.h>
 #include <ward/verbs.h>
