@@ -134,6 +134,111 @@ fresh_process_may_tell_log_and_leave_breadcrumbs_only(void **state)
     assert_no_event(h, WARD_EVENT_CLEANUP_FAILED, NULL);
 }
 
+/* Row 32 says "only tell, log, breadcrumb, else -EPERM": so not these either. */
+static void
+try_the_rest(ward_ctx *ctx)
+{
+    if (ward_last_failure(ctx) == NULL)
+        return;
+    tried(ctx, "flush", ward_flush(ctx));
+    tried(ctx, "stop_self", ward_stop_self(ctx, "a reason"));
+    tried(ctx, "become", ward_become(ctx, receive));
+}
+
+static const ward_behavior resting = {.name = "resting",
+                                      .state_size = sizeof(struct self),
+                                      .receive = receive,
+                                      .post_stop = try_the_rest};
+WARD_REGISTER(resting);
+
+static void
+fresh_process_may_do_nothing_else(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = spawn_one(h, &resting, NULL);
+    int allowed = 0;
+
+    ward_tell(h->ctx, ref, CRASH);
+    for (int i = 0; i < 3; i++) {
+        const struct mail *m = await_mail(h, TRIED);
+        if (m->number != -EPERM)
+            print_error("%s gave %lld (%s)\n", m->text, (long long)m->number,
+                        ward_error_name((int)m->number));
+        allowed += m->number != -EPERM;
+    }
+    assert_int_equal(allowed, 0);
+}
+
+/* ---- an answer that a fresh process gives: an error, not a breach of the protocol ---- */
+
+struct owed {
+    ward_ref host, sender;
+};
+
+static void
+answer_at_the_end(ward_ctx *ctx)
+{
+    ward_bytes args = ward_args(ctx);
+    struct owed owed;
+
+    if (ward_last_failure(ctx) == NULL || args.size != sizeof owed)
+        return;
+    memcpy(&owed, args.data, sizeof owed);
+    ward_tell(ctx, owed.host, TRIED, ward_reply_to(ctx, owed.sender, 5), "reply_to");
+}
+
+static const ward_behavior answering = {.name = "answering",
+                                        .state_size = sizeof(struct self),
+                                        .receive = receive,
+                                        .post_stop = answer_at_the_end};
+WARD_REGISTER(answering);
+
+static ward_next
+pass_the_sender_on(ward_ctx *ctx, const ward_message *msg)
+{
+    struct owed owed = {host_of(ctx), ward_sender(msg)};
+    ward_ref ref;
+
+    return ward_spawn(ctx, &ref,
+                      &(ward_spec){.id = "child",
+                                   .behavior = &answering,
+                                   .args = {&owed, sizeof owed}});
+}
+
+static const ward_behavior passing = {.name = "passing", .receive = pass_the_sender_on};
+WARD_REGISTER(passing);
+
+static int answered;
+
+static ward_next
+count_answered(ward_ctx *ctx, int status, const ward_message *reply, void *user)
+{
+    (void)ctx;
+    (void)status;
+    (void)reply;
+    (void)user;
+    answered++;
+    return WARD_SAME;
+}
+
+static void
+fresh_process_answers_nobody(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = spawn_up(h, &(ward_spec){.id = "a",
+                                            .behavior = &passing,
+                                            .args = {&h->self, sizeof h->self}});
+
+    answered = 0;
+    assert_result(ward_ask_then(h->ctx, ref, DEADLINE_MS, count_answered, NULL, WORK), 0);
+    await_event(h, WARD_EVENT_STARTED, "/a/child");
+    ward_tell(h->ctx, find(h, "/a/child"), CRASH);
+    assert_result(await_mail(h, TRIED)->number, -EPERM);
+    await_event(h, WARD_EVENT_STOPPED, "/a/child");
+    assert_no_event(h, WARD_EVENT_CLEANUP_FAILED, NULL);
+    assert_int_equal(answered, 0);
+}
+
 /* ---- in the living process there is more ---- */
 
 struct owing {
@@ -428,6 +533,8 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(fresh_process_may_tell_log_and_leave_breadcrumbs_only),
+        TEST(fresh_process_may_do_nothing_else),
+        TEST(fresh_process_answers_nobody),
         TEST(post_stop_of_a_stop_can_answer_and_breaks_nothing),
         TEST(fresh_process_finds_failure_reason_and_no_state),
         TEST(raise_that_ends_finds_failure_reason_and_its_state),
