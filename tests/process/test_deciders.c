@@ -325,6 +325,61 @@ decider_may_read_the_failure_and_build_values(void **state)
     assert_non_null(strstr(line, "/a #0"));
 }
 
+/* ---- another system's ---- */
+
+static struct {
+    ward_ctx *ctx;
+    ward_ref ref;
+} other;
+
+static ward_directive
+reach_over(const ward_failure *failure)
+{
+    ward_message *reply = NULL;
+    ward_system *made = NULL;
+    int64_t result;
+
+    (void)failure;
+    seen.count = 0;
+    note("tell to another system", ward_tell(other.ctx, other.ref, WORK));
+    note("ask of another system", ward_ask(other.ctx, other.ref, &reply, 1000, WORK));
+    ward_message_free(reply);
+    result = ward_system_new(&made, NULL);
+    note("a new system", result);
+    ward_system_free(made);
+    return WARD_DIRECTIVE_STOP;
+}
+
+static const ward_strategy reaching = {.name = "reaching", .decider = reach_over};
+WARD_REGISTER(reaching);
+
+/* "In a decider every verb answers -EBUSY", "every call of ward's inside it is -EBUSY". */
+static void
+decider_may_not_call_into_another_system_either(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref =
+        spawn(h, &(ward_spec){.id = "a", .behavior = &actor, .strategy = &reaching});
+    ward_system *second;
+    int allowed = 0;
+
+    assert_result(ward_system_new(&second, NULL), 0);
+    other.ctx = ward_system_ctx(second);
+    assert_result(
+        ward_spawn(other.ctx, &other.ref, &(ward_spec){.id = "b", .behavior = &actor}),
+        0);
+    ward_tell(h->ctx, ref, CRASH);
+    await_event(h, WARD_EVENT_STOPPED, "/a");
+    ward_system_free(second);
+    assert_int_equal(seen.count, 3);
+    for (size_t i = 0; i < seen.count; i++) {
+        if (seen.results[i] != -EBUSY)
+            print_error("%s gave %lld\n", seen.names[i], (long long)seen.results[i]);
+        allowed += seen.results[i] != -EBUSY;
+    }
+    assert_int_equal(allowed, 0);
+}
+
 int
 main(void)
 {
@@ -335,6 +390,7 @@ main(void)
         TEST(decider_of_ten_crashes_never_gets_in),
         TEST(answer_that_a_decider_tried_to_give_is_still_open),
         TEST(decider_may_read_the_failure_and_build_values),
+        TEST(decider_may_not_call_into_another_system_either),
     };
 
     return harness_main("deciders", tests, sizeof tests / sizeof tests[0]);
