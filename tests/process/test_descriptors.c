@@ -325,6 +325,24 @@ closed_descriptor_is_an_error_of_the_spawn(void **state)
     close(fds[0]);
 }
 
+/* As above, where the closed number is the next one free: ward's own copy of the first takes it,
+ * and the second seems to be open. */
+static void
+closed_descriptor_is_an_error_wherever_it_is(void **state)
+{
+    struct harness *h = *state;
+    int fds[2], result;
+    ward_ref ref = {7, 7};
+
+    open_items(fds, 2);
+    close(fds[1]);
+    result = ward_spawn(
+        h->ctx, &ref,
+        &(ward_spec){.id = "a", .behavior = &holder, .fds = fds, .fd_count = 2});
+    close(fds[0]);
+    assert_result(result, -EBADF);
+}
+
 /* ---- how long they are kept ---- */
 
 static bool
@@ -376,6 +394,7 @@ main(void)
         TEST(fresh_process_of_post_stop_has_them_too),
         TEST(more_than_sixteen_are_refused_and_the_field_is_named),
         TEST(closed_descriptor_is_an_error_of_the_spawn),
+        TEST(closed_descriptor_is_an_error_wherever_it_is),
         TEST(descriptor_is_kept_over_restarts_and_closed_at_the_end),
     };
 
