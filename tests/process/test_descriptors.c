@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum { LIST, CRASH, HAND_ON };
-enum { OPEN = 100, LISTED, RESULT };
+enum { OPEN = 100, LISTED, RESULT, FIELD };
 enum { FDS_MAX = 16, EARLY_FD = 50, NEVER_OPEN = 1000 };
 
 /* ---- workers ---- */
@@ -74,6 +74,7 @@ hand_on(ward_ctx *ctx)
     int result = ward_spawn(ctx, &ref, &spec);
 
     ward_tell(ctx, host_of(ctx), RESULT, result);
+    ward_tell(ctx, host_of(ctx), FIELD, ward_spec_error(&spec));
     spec.fd_count = 0;
     result = ward_spawn(ctx, &ref, &spec);
     return result < 0 ? result : ward_tell(ctx, ref, LIST);
@@ -343,6 +344,18 @@ closed_descriptor_is_an_error_wherever_it_is(void **state)
     assert_result(result, -EBADF);
 }
 
+/* -EINVAL is "ward_spec_error says which field"; it does, in the worker that was refused. */
+static void
+worker_is_told_which_field_was_refused(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = spawn(h, &(ward_spec){.id = "a", .behavior = &holder});
+
+    ward_tell(h->ctx, ref, HAND_ON);
+    await_mail(h, RESULT);
+    assert_non_null(strstr(await_mail(h, FIELD)->text, "fds"));
+}
+
 /* ---- how long they are kept ---- */
 
 static bool
@@ -395,6 +408,7 @@ main(void)
         TEST(more_than_sixteen_are_refused_and_the_field_is_named),
         TEST(closed_descriptor_is_an_error_of_the_spawn),
         TEST(closed_descriptor_is_an_error_wherever_it_is),
+        TEST(worker_is_told_which_field_was_refused),
         TEST(descriptor_is_kept_over_restarts_and_closed_at_the_end),
     };
 
