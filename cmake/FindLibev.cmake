@@ -1,4 +1,4 @@
-# libev ships neither a CMake package nor a .pc file, so ward brings and installs this one.
+# libev ships neither a CMake package nor a .pc file. Only tests and examples need it.
 # Defines Libev_FOUND, Libev_VERSION and the target Libev::Libev.
 
 find_path(Libev_INCLUDE_DIR ev.h PATH_SUFFIXES libev)

@@ -25,7 +25,6 @@ write_basic_package_version_file(
 install(FILES
     ${PROJECT_BINARY_DIR}/wardConfig.cmake
     ${PROJECT_BINARY_DIR}/wardConfigVersion.cmake
-    ${CMAKE_CURRENT_LIST_DIR}/FindLibev.cmake
     ${CMAKE_CURRENT_LIST_DIR}/FindMsgpackC.cmake
     DESTINATION ${WARD_CMAKE_DIR})
 

@@ -10,11 +10,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck disable=SC2034
 packages_to_build=(
     gcc libc6-dev cmake ninja-build
-    libev-dev libmsgpack-dev libbsd-dev
+    libmsgpack-dev libbsd-dev
 )
 # shellcheck disable=SC2034
 packages_to_test=(
-    g++ libcmocka-dev
+    g++ libcmocka-dev libev-dev
     clang libclang-rt-14-dev
     pkg-config
     universal-ctags clang-format

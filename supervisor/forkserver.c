@@ -175,7 +175,7 @@ static void
 read_signals(struct server *s)
 {
     struct signalfd_siginfo info[16];
-    ssize_t got = read(s->signals, info, sizeof info);
+    ssize_t got = WARD__SYS(read(s->signals, info, sizeof info));
 
     for (ssize_t i = 0; got > 0 && i < got / (ssize_t)sizeof info[0]; i++)
         reap(s, (pid_t)info[i].ssi_pid);
@@ -245,7 +245,7 @@ spawn_child(struct server *s, struct child *child, const struct ward__control *r
     pid = fork_worker(s, request, fds, fd_count);
     if (pid < 0)
         return pid;
-    pidfd = WARD__SYS(ward__pidfd_open(pid));
+    pidfd = ward__pidfd_open(pid);
     if (pidfd < 0) {
         int error = -errno;
         kill(pid, SIGKILL);
@@ -362,7 +362,7 @@ turn(struct server *s)
 
     if (!TAILQ_EMPTY(&s->news))
         polled[POLL_CONTROL].events |= POLLOUT;
-    if (poll(polled, POLL_COUNT, pause_until_sweep(s)) < 0)
+    if (WARD__SYS(poll(polled, POLL_COUNT, pause_until_sweep(s))) < 0)
         return;
     if (polled[POLL_HOST].revents != 0)
         end_with_host(s);
@@ -387,15 +387,14 @@ ward__forkserver_main(int control, int host_pidfd, pid_t zygote)
     TAILQ_INIT(&server.news);
     RB_INIT(&server.children);
     prctl(PR_SET_NAME, "ward-forkserver");
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-    fcntl(control, F_SETFL, O_NONBLOCK);
     server.zygote_pidfd = ward__pidfd_open(zygote);
     sigemptyset(&children_only);
     sigaddset(&children_only, SIGCHLD);
-    server.signals = signalfd(-1, &children_only, SFD_CLOEXEC | SFD_NONBLOCK);
+    server.signals = WARD__SYS(signalfd(-1, &children_only, SFD_CLOEXEC | SFD_NONBLOCK));
     server.setup = ward__setup_new();
-    if (getppid() != zygote || server.zygote_pidfd < 0 || server.signals < 0 ||
-        server.setup == NULL)
+    if (WARD__SYS(prctl(PR_SET_CHILD_SUBREAPER, 1)) < 0 ||
+        WARD__SYS(fcntl(control, F_SETFL, O_NONBLOCK)) < 0 || getppid() != zygote ||
+        server.zygote_pidfd < 0 || server.signals < 0 || server.setup == NULL)
         _exit(1);
     for (;;)
         turn(&server);

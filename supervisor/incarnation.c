@@ -21,8 +21,8 @@ enum { READ_BUDGET = 16 * 1024 };
 /* A worker whose socket ends is dying; if it is not dead after this, it is made to. */
 enum { SILENCE_MS = 1000 };
 
-static void channel_ready(struct ev_loop *ev, ev_io *watcher, int events);
-static void death_ready(struct ev_loop *ev, ev_io *watcher, int events);
+static void channel_ready(struct ward__io *watcher, int events);
+static void death_ready(struct ward__io *watcher, int events);
 
 static struct ward__loop *
 loop_of(struct ward__incarnation *inc)
@@ -38,7 +38,7 @@ ward__incarnation_watch(struct ward__incarnation *inc)
 
     if (inc->pidfd >= 0 && !inc->is_dead && !inc->channel.is_eof &&
         inc->doom != WARD__DOOM_PROTOCOL)
-        events = EV_READ | (inc->channel.is_blocked ? EV_WRITE : 0);
+        events = WARD__READABLE | (inc->channel.is_blocked ? WARD__WRITABLE : 0);
     ward__loop_watch(loop_of(inc), &inc->channel_watcher, inc->channel.fd, events,
                      channel_ready);
 }
@@ -67,8 +67,8 @@ ward__incarnation_new(struct ward__actor *actor, bool is_cleanup)
         ward__incarnation_free(inc);
         return result;
     }
-    inc->channel_watcher.data = inc;
-    inc->death_watcher.data = inc;
+    inc->channel_watcher.owner = inc;
+    inc->death_watcher.owner = inc;
     actor->now = inc;
     return 0;
 }
@@ -100,7 +100,8 @@ ward__incarnation_spawned(struct ward__incarnation *inc, pid_t pid, int pidfd)
     inc->pidfd = pidfd;
     if (!inc->is_cleanup)
         inc->actor->lives++;
-    ward__loop_watch(loop_of(inc), &inc->death_watcher, pidfd, EV_READ, death_ready);
+    ward__loop_watch(loop_of(inc), &inc->death_watcher, pidfd, WARD__READABLE,
+                     death_ready);
     if (inc->doom != WARD__DOOM_NONE)
         ward__pidfd_kill(pidfd, SIGKILL); /* it was doomed before it was born */
     ward__incarnation_write(inc);
@@ -146,12 +147,11 @@ report_if_over(struct ward__incarnation *inc)
 }
 
 static void
-death_ready(struct ev_loop *ev, ev_io *watcher, int events)
+death_ready(struct ward__io *watcher, int events)
 {
-    struct ward__incarnation *inc = watcher->data;
+    struct ward__incarnation *inc = watcher->owner;
     struct ward_system *sys = inc->actor->sys;
 
-    (void)ev;
     (void)events;
     inc->is_dead = true;
     ward__loop_watch(loop_of(inc), &inc->death_watcher, -1, 0, death_ready);
@@ -334,13 +334,12 @@ ward__incarnation_catch_up(struct ward__incarnation *inc)
 }
 
 static void
-channel_ready(struct ev_loop *ev, ev_io *watcher, int events)
+channel_ready(struct ward__io *watcher, int events)
 {
-    struct ward__incarnation *inc = watcher->data;
+    struct ward__incarnation *inc = watcher->owner;
     struct ward_system *sys = inc->actor->sys;
 
-    (void)ev;
-    if (events & EV_READ)
+    if (events & WARD__READABLE)
         read_some(inc);
     ward__actor_room(inc->actor);
     ward__incarnation_write(inc);

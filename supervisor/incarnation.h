@@ -11,8 +11,6 @@
 
 #include <bsd/sys/queue.h>
 
-#include <ev.h>
-
 #include "supervisor/channel.h"
 #include "supervisor/conduct.h"
 #include "supervisor/control.h"
@@ -37,8 +35,8 @@ struct ward__incarnation {
     bool is_cleanup;           /* only runs post_stop */
     enum ward__stage stage;
     struct ward__channel channel;
-    ev_io channel_watcher;
-    ev_io death_watcher;
+    struct ward__io channel_watcher;
+    struct ward__io death_watcher;
     int pidfd;        /* owned; -1: not known yet */
     pid_t pid;        /* 0: not known yet */
     int64_t ready_at; /* 0: it is not ready */

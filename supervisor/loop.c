@@ -9,6 +9,8 @@
 #include "ipc/fault.h"
 #include "ipc/fds.h"
 
+/* ---- deadlines ---- */
+
 static int
 compare(const struct ward__timer *a, const struct ward__timer *b)
 {
@@ -48,116 +50,9 @@ fire_due(struct ward__loop *loop)
     }
 }
 
-static void
-timer_ready(struct ev_loop *ev, ev_io *watcher, int events)
-{
-    struct ward__loop *loop = watcher->data;
-    uint64_t expirations;
-
-    (void)ev;
-    (void)events;
-    if (read(loop->timerfd, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
-        return;
-    loop->set_to = 0;
-    fire_due(loop);
-    set_timerfd(loop);
-}
-
-static void
-ignore_embedded(struct ev_loop *ev, ev_embed *watcher, int events)
-{
-    (void)ev;
-    (void)watcher;
-    (void)events;
-}
-
-/* libev has no call that tells the descriptor below a loop; but a watcher that embeds the
- * loop in another one watches just that. */
-static int
-backend_fd(struct ev_loop *ev)
-{
-    struct ev_loop *outer = WARD__NEW(ev_loop_new(EVBACKEND_SELECT | EVFLAG_NOENV));
-    ev_embed embed;
-    int fd;
-
-    if (outer == NULL)
-        return -ENOMEM;
-    ev_embed_init(&embed, ignore_embedded, ev);
-    ev_embed_start(outer, &embed);
-    fd = embed.io.fd;
-    ev_embed_stop(outer, &embed);
-    ev_loop_destroy(outer);
-    return fd;
-}
-
-/* The loop and what it stands on; the caller releases what a failure leaves. */
-static int
-make_loop(struct ward__loop *loop)
-{
-    loop->timerfd =
-        WARD__SYS(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-    if (loop->timerfd < 0)
-        return -errno;
-    errno = ENOMEM;
-    loop->ev = WARD__NEW(ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV));
-    if (loop->ev == NULL)
-        return -errno;
-    loop->fd = backend_fd(loop->ev);
-    return loop->fd < 0 ? loop->fd : 0;
-}
-
-int
-ward__loop_init(struct ward__loop *loop)
-{
-    int result;
-
-    *loop = (struct ward__loop){.timerfd = -1, .fd = -1};
-    RB_INIT(&loop->timers);
-    result = make_loop(loop);
-    if (result < 0) {
-        ward__loop_done(loop);
-        return result;
-    }
-    /* Last in its turn: an answer that waits beside its deadline is an answer in time. */
-    ev_io_init(&loop->timer_watcher, timer_ready, loop->timerfd, EV_READ);
-    ev_set_priority(&loop->timer_watcher, EV_MINPRI);
-    loop->timer_watcher.data = loop;
-    ev_io_start(loop->ev, &loop->timer_watcher);
-    loop->is_dirty = true;
-    ward__loop_sync(loop);
-    return 0;
-}
-
-void
-ward__loop_done(struct ward__loop *loop)
-{
-    if (loop->ev != NULL)
-        ev_loop_destroy(loop->ev);
-    loop->ev = NULL;
-    ward__fd_close(&loop->timerfd);
-}
-
-int
-ward__loop_fd(const struct ward__loop *loop)
-{
-    return loop->fd;
-}
-
-void
-ward__loop_turn(struct ward__loop *loop, bool wait)
-{
-    ev_run(loop->ev, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
-}
-
-static void
-invoke_nothing(struct ev_loop *ev)
-{
-    (void)ev;
-}
-
 /* A deadline that was cancelled may have left the timerfd readable for nothing. */
-static void
-quieten_timerfd(struct ward__loop *loop)
+void
+ward__loop_quieten(struct ward__loop *loop)
 {
     struct ward__timer *first = RB_MIN(ward__timers, &loop->timers);
     int64_t now = ward__clock_ms();
@@ -168,37 +63,16 @@ quieten_timerfd(struct ward__loop *loop)
     set_timerfd(loop);
 }
 
-/* A turn in which nothing is called: what became ready stays ready, for the kernel and for the
- * next turn, and so no call can change a watcher behind the last look. */
-void
-ward__loop_sync(struct ward__loop *loop)
+static void
+timer_ready(struct ward__loop *loop)
 {
-    quieten_timerfd(loop);
-    if (!loop->is_dirty)
-        return;
-    loop->is_dirty = false;
-    ev_set_invoke_pending_cb(loop->ev, invoke_nothing);
-    ev_run(loop->ev, EVRUN_NOWAIT);
-    ev_set_invoke_pending_cb(loop->ev, ev_invoke_pending);
-}
+    uint64_t expirations;
 
-void
-ward__loop_watch(struct ward__loop *loop, ev_io *watcher, int fd, int events,
-                 void (*ready)(struct ev_loop *ev, ev_io *watcher, int events))
-{
-    void *data = watcher->data;
-
-    if (ev_is_active(watcher)) {
-        if ((watcher->events & (EV_READ | EV_WRITE)) == events && watcher->fd == fd)
-            return;
-        ev_io_stop(loop->ev, watcher);
-    }
-    loop->is_dirty = true;
-    if (events == 0)
+    if (read(loop->timerfd, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
         return;
-    ev_io_init(watcher, ready, fd, events);
-    watcher->data = data;
-    ev_io_start(loop->ev, watcher);
+    loop->set_to = 0;
+    fire_due(loop);
+    set_timerfd(loop);
 }
 
 void
@@ -221,4 +95,180 @@ ward__timer_cancel(struct ward__loop *loop, struct ward__timer *timer)
         return;
     RB_REMOVE(ward__timers, &loop->timers, timer);
     timer->is_armed = false;
+}
+
+/* ---- watchers ---- */
+
+enum { LATE_RETRY_MS = 10 };
+
+static int
+control(struct ward__loop *loop, int operation, struct ward__io *watcher)
+{
+    struct epoll_event event = {.data.ptr = watcher};
+
+    if (watcher->events & WARD__READABLE)
+        event.events |= EPOLLIN;
+    if (watcher->events & WARD__WRITABLE)
+        event.events |= EPOLLOUT;
+    return WARD__SYS(epoll_ctl(loop->fd, operation, watcher->fd, &event));
+}
+
+static void
+forget_late(struct ward__loop *loop, struct ward__io *watcher)
+{
+    if (watcher->is_late)
+        TAILQ_REMOVE(&loop->late, watcher, late);
+    watcher->is_late = false;
+}
+
+static void
+try_late(struct ward__timer *timer)
+{
+    struct ward__loop *loop =
+        (struct ward__loop *)(void *)((char *)timer -
+                                      offsetof(struct ward__loop, late_retry));
+    struct ward__io *watcher;
+
+    while ((watcher = TAILQ_FIRST(&loop->late)) != NULL) {
+        if (control(loop, EPOLL_CTL_ADD, watcher) < 0) {
+            ward__timer_set(loop, timer, ward__clock_ms() + LATE_RETRY_MS, try_late);
+            return;
+        }
+        forget_late(loop, watcher);
+    }
+}
+
+/* The kernel may have no memory for one more, or the user be at their limit. */
+static void
+add(struct ward__loop *loop, struct ward__io *watcher)
+{
+    if (control(loop, EPOLL_CTL_ADD, watcher) == 0)
+        return;
+    TAILQ_INSERT_TAIL(&loop->late, watcher, late);
+    watcher->is_late = true;
+    if (!loop->late_retry.is_armed)
+        ward__timer_set(loop, &loop->late_retry, ward__clock_ms() + LATE_RETRY_MS,
+                        try_late);
+}
+
+static void
+stop(struct ward__loop *loop, struct ward__io *watcher)
+{
+    if (watcher->events == 0)
+        return;
+    if (!watcher->is_late) /* cannot fail: what was added is there until it is closed */
+        epoll_ctl(loop->fd, EPOLL_CTL_DEL, watcher->fd, NULL);
+    forget_late(loop, watcher);
+    watcher->events = 0;
+    for (int i = 0; i < loop->batch_count; i++)
+        if (loop->batch[i].data.ptr == watcher)
+            loop->batch[i].data.ptr = NULL;
+}
+
+void
+ward__loop_watch(struct ward__loop *loop, struct ward__io *watcher, int fd, int events,
+                 ward__ready ready)
+{
+    bool is_new = watcher->events == 0 || watcher->fd != fd;
+
+    if (events == 0 || is_new)
+        stop(loop, watcher);
+    if (events == 0 || events == watcher->events)
+        return;
+    watcher->fd = fd;
+    watcher->events = events;
+    watcher->ready = ready;
+    if (is_new) {
+        add(loop, watcher);
+    } else if (!watcher->is_late && control(loop, EPOLL_CTL_MOD, watcher) < 0) {
+        epoll_ctl(loop->fd, EPOLL_CTL_DEL, fd, NULL);
+        add(loop, watcher);
+    }
+}
+
+/* ---- turns ---- */
+
+/* The end of a socket and its failure show as whatever it is watched for. */
+static int
+events_of(const struct epoll_event *event, const struct ward__io *watcher)
+{
+    int events = 0;
+
+    if (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        events |= WARD__READABLE;
+    if (event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        events |= WARD__WRITABLE;
+    return events & watcher->events;
+}
+
+/* Deadlines last: an answer that waits beside its deadline is an answer in time. */
+void
+ward__loop_turn(struct ward__loop *loop, bool wait)
+{
+    bool is_time = false;
+
+    loop->batch_count =
+        WARD__SYS(epoll_wait(loop->fd, loop->batch, WARD__LOOP_BATCH, wait ? -1 : 0));
+    for (int i = 0; i < loop->batch_count; i++) {
+        struct ward__io *watcher = loop->batch[i].data.ptr;
+        int events;
+        if (watcher == NULL)
+            continue; /* stopped meanwhile */
+        if (loop->batch[i].data.ptr == loop) {
+            is_time = true;
+            continue;
+        }
+        events = events_of(&loop->batch[i], watcher);
+        if (events != 0)
+            watcher->ready(watcher, events);
+    }
+    loop->batch_count = 0;
+    if (is_time)
+        timer_ready(loop);
+}
+
+/* ---- the whole ---- */
+
+static int
+open_loop(struct ward__loop *loop)
+{
+    struct epoll_event time = {.events = EPOLLIN, .data.ptr = loop};
+
+    loop->fd = WARD__SYS(epoll_create1(EPOLL_CLOEXEC));
+    if (loop->fd < 0)
+        return -errno;
+    loop->timerfd =
+        WARD__SYS(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    if (loop->timerfd < 0)
+        return -errno;
+    if (WARD__SYS(epoll_ctl(loop->fd, EPOLL_CTL_ADD, loop->timerfd, &time)) < 0)
+        return -errno;
+    return 0;
+}
+
+int
+ward__loop_init(struct ward__loop *loop)
+{
+    int result;
+
+    *loop = (struct ward__loop){.timerfd = -1, .fd = -1};
+    RB_INIT(&loop->timers);
+    TAILQ_INIT(&loop->late);
+    result = open_loop(loop);
+    if (result < 0)
+        ward__loop_done(loop);
+    return result;
+}
+
+void
+ward__loop_done(struct ward__loop *loop)
+{
+    ward__fd_close(&loop->timerfd);
+    ward__fd_close(&loop->fd);
+}
+
+int
+ward__loop_fd(const struct ward__loop *loop)
+{
+    return loop->fd;
 }

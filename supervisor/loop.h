@@ -1,20 +1,35 @@
 /*
- * Loop: one private libev loop for all of a system's descriptors, and its deadlines. The host
- * watches the one descriptor below the loop, so everything that is due must show there:
- * deadlines are a timerfd, and changes of watchers are pushed into the kernel before the host
- * gets control back (libev would do that at its next turn only).
+ * Loop: one private epoll descriptor for all of a system's descriptors, and its deadlines.
+ * The host watches that one descriptor, so everything that is due must show there: deadlines
+ * are a timerfd in it.
  *
- * Used by: system.c, server.c, actor.c. Uses: libev.
+ * Used by: system.c, server.c, incarnation.c. Uses: epoll, timerfd.
  */
 #ifndef WARD_SUPERVISOR_LOOP_H
 #define WARD_SUPERVISOR_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
-#include <ev.h>
-
+#include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
+
+/* What a descriptor is watched for, and what is so; the end of a socket is both. */
+enum { WARD__READABLE = 1, WARD__WRITABLE = 2 };
+
+struct ward__io;
+typedef void (*ward__ready)(struct ward__io *watcher, int events);
+
+/* All zero: it watches nothing. */
+struct ward__io {
+    void *owner; /* for `ready` */
+    int fd;      /* borrowed; meaningful while events != 0 */
+    int events;
+    bool is_late; /* the kernel had no memory for it: it is tried again */
+    ward__ready ready;
+    TAILQ_ENTRY(ward__io) late;
+};
 
 struct ward__timer {
     int64_t at;     /* monotonic milliseconds; meaningful while armed */
@@ -26,18 +41,21 @@ struct ward__timer {
 
 RB_HEAD(ward__timers, ward__timer);
 
+enum { WARD__LOOP_BATCH = 64 };
+
 struct ward__loop {
-    struct ev_loop *ev; /* owned */
-    int fd;             /* borrowed: the descriptor below `ev` */
-    int timerfd;        /* owned */
-    ev_io timer_watcher;
+    int fd;      /* owned: epoll */
+    int timerfd; /* owned */
     struct ward__timers timers;
     uint64_t last_order;
-    int64_t set_to; /* what the timerfd is set to; 0: off */
-    bool is_dirty;  /* watchers have changed since the kernel was told */
+    int64_t set_to;                             /* what the timerfd is set to; 0: off */
+    struct epoll_event batch[WARD__LOOP_BATCH]; /* what is due in this turn */
+    int batch_count;
+    TAILQ_HEAD(ward__late, ward__io) late;
+    struct ward__timer late_retry;
 };
 
-/* 0; -ENOMEM, -EMFILE. `done` accepts a loop that init refused or never saw, if zeroed. */
+/* 0; -ENOMEM, -EMFILE. `done` accepts a loop that init refused. */
 int ward__loop_init(struct ward__loop *loop);
 void ward__loop_done(struct ward__loop *loop);
 
@@ -47,12 +65,13 @@ int ward__loop_fd(const struct ward__loop *loop);
 /* One turn: what is due is done. `wait`: if nothing is due, until something is. */
 void ward__loop_turn(struct ward__loop *loop, bool wait);
 
-/* Tells the kernel of changed watchers. */
-void ward__loop_sync(struct ward__loop *loop);
+/* Before the host gets control: a deadline that was cancelled is to wake nobody. */
+void ward__loop_quieten(struct ward__loop *loop);
 
-/* Watches `fd` for `events` (EV_READ, EV_WRITE); again to change them; 0 stops. */
-void ward__loop_watch(struct ward__loop *loop, ev_io *watcher, int fd, int events,
-                      void (*ready)(struct ev_loop *ev, ev_io *watcher, int events));
+/* Watches `fd` for `events`; again to change them; 0 stops, which comes before the descriptor is
+ * closed. From then on `ready` is not called, in this turn neither. */
+void ward__loop_watch(struct ward__loop *loop, struct ward__io *watcher, int fd,
+                      int events, ward__ready ready);
 
 /* Sets or moves a deadline; `fire` may set it again. */
 void ward__timer_set(struct ward__loop *loop, struct ward__timer *timer, int64_t at,

@@ -15,7 +15,7 @@
 int
 ward__pidfd_open(pid_t pid)
 {
-    return (int)syscall(SYS_pidfd_open, pid, 0U);
+    return (int)WARD__SYS(syscall(SYS_pidfd_open, pid, 0U));
 }
 
 int

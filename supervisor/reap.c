@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ipc/fault.h"
 #include "ipc/fds.h"
 
 struct round {
@@ -42,10 +43,10 @@ visit_listed(struct round *round)
     int fd;
 
     snprintf(path, sizeof path, "/proc/self/task/%ld/children", syscall(SYS_gettid));
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = WARD__SYS(open(path, O_RDONLY | O_CLOEXEC));
     if (fd < 0)
         return false;
-    while ((got = read(fd, bytes, sizeof bytes)) > 0) {
+    while ((got = WARD__SYS(read(fd, bytes, sizeof bytes))) > 0) {
         for (ssize_t i = 0; i < got; i++) {
             if (isdigit((unsigned char)bytes[i])) {
                 pid = pid * 10 + (bytes[i] - '0');
@@ -70,7 +71,7 @@ parent_of(const char *pid)
     int fd, parent = -1;
 
     snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = WARD__SYS(open(path, O_RDONLY | O_CLOEXEC));
     if (fd < 0)
         return -1;
     got = read(fd, bytes, sizeof bytes - 1);
@@ -84,20 +85,21 @@ parent_of(const char *pid)
     return parent;
 }
 
-/* For kernels without that list: all processes there are. */
-static void
+/* For kernels without that list: all processes there are. False if they cannot be seen. */
+static bool
 visit_all_processes(struct round *round)
 {
-    DIR *proc = opendir("/proc");
+    DIR *proc = WARD__NEW(opendir("/proc"));
     pid_t self = getpid();
     struct dirent *entry;
 
     if (proc == NULL)
-        return;
+        return false;
     while ((entry = readdir(proc)) != NULL)
         if (isdigit((unsigned char)entry->d_name[0]) && parent_of(entry->d_name) == self)
             visit((pid_t)atoi(entry->d_name), round);
     closedir(proc);
+    return true;
 }
 
 int
@@ -105,8 +107,8 @@ ward__reap_strangers(ward__is_known is_known, void *user)
 {
     struct round round = {.is_known = is_known, .user = user};
 
-    if (!visit_listed(&round))
-        visit_all_processes(&round);
+    if (!visit_listed(&round) && !visit_all_processes(&round))
+        round.strangers++;
     return round.strangers;
 }
 

@@ -14,7 +14,8 @@
 /* Is this child one that is to live? */
 typedef bool (*ward__is_known)(pid_t pid, void *user);
 
-/* Kills and reaps every child that is not known, once around. How many were there; 0: none. */
+/* Kills and reaps every child that is not known, once around. How many were there, or at least
+ * may have been where it could not look; 0: none. */
 int ward__reap_strangers(ward__is_known is_known, void *user);
 
 /* Ends all children, and what they leave, until there are none. */

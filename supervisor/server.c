@@ -20,9 +20,9 @@ enum { ANSWER_MS = 5000, SERVE_MS = 2000, CLOSE_MS = 2000 };
 enum { RETRY_FIRST_MS = 10, RETRY_MOST_MS = 1000 };
 enum { LOSSES_MAX = 3, LOSSES_WITHIN_MS = 60000 };
 
-static void control_ready(struct ev_loop *ev, ev_io *watcher, int events);
-static void server_died(struct ev_loop *ev, ev_io *watcher, int events);
-static void zygote_died(struct ev_loop *ev, ev_io *watcher, int events);
+static void control_ready(struct ward__io *watcher, int events);
+static void server_died(struct ward__io *watcher, int events);
+static void zygote_died(struct ward__io *watcher, int events);
 static void try_again(struct ward__timer *timer);
 
 static struct ward__link *
@@ -45,7 +45,8 @@ incarnation_of_deadline(struct ward__timer *timer)
 static void
 watch_control(struct ward__link *link)
 {
-    int events = TAILQ_EMPTY(&link->queue) ? EV_READ : EV_READ | EV_WRITE;
+    int events =
+        TAILQ_EMPTY(&link->queue) ? WARD__READABLE : WARD__READABLE | WARD__WRITABLE;
 
     ward__loop_watch(&link->sys->loop, &link->control_watcher, link->server.control,
                      link->is_up ? events : 0, control_ready);
@@ -60,8 +61,8 @@ connect_server(struct ward__link *link)
         return result;
     link->is_up = true;
     link->retry_ms = RETRY_FIRST_MS;
-    ward__loop_watch(&link->sys->loop, &link->death_watcher, link->server.pidfd, EV_READ,
-                     server_died);
+    ward__loop_watch(&link->sys->loop, &link->death_watcher, link->server.pidfd,
+                     WARD__READABLE, server_died);
     watch_control(link);
     return 0;
 }
@@ -86,15 +87,15 @@ ward__link_open(struct ward__link *link, struct ward_system *sys)
     *link = (struct ward__link){
         .sys = sys, .server = {.control = -1, .pidfd = -1}, .retry_ms = RETRY_FIRST_MS};
     TAILQ_INIT(&link->queue);
-    link->control_watcher.data = link;
-    link->death_watcher.data = link;
-    link->zygote_watcher.data = link;
+    link->control_watcher.owner = link;
+    link->death_watcher.owner = link;
+    link->zygote_watcher.owner = link;
     result = ward__window_init(&link->losses, LOSSES_MAX, LOSSES_WITHIN_MS);
     if (result == 0)
         result = connect_server(link);
     if (result == 0)
-        ward__loop_watch(&sys->loop, &link->zygote_watcher, ward__zygote_pidfd(), EV_READ,
-                         zygote_died);
+        ward__loop_watch(&sys->loop, &link->zygote_watcher, ward__zygote_pidfd(),
+                         WARD__READABLE, zygote_died);
     return result;
 }
 
@@ -109,6 +110,7 @@ ward__link_close(struct ward__link *link)
         ward__packet_send(link->server.control,
                           &(struct ward__control){.kind = WARD__CONTROL_CLOSE},
                           sizeof(struct ward__control), NULL, 0);
+    ward__loop_watch(&link->sys->loop, &link->control_watcher, -1, 0, control_ready);
     ward__fd_close(&link->server.control);
     polled.fd = link->server.pidfd;
     if (link->is_up && poll(&polled, 1, CLOSE_MS) == 0) {
@@ -197,7 +199,7 @@ send_queue(struct ward__link *link)
         ask_again_soon(link);
     if (result < 0 && result != -EAGAIN)
         ward__loop_watch(&link->sys->loop, &link->control_watcher, link->server.control,
-                         EV_READ, control_ready);
+                         WARD__READABLE, control_ready);
     else
         watch_control(link);
 }
@@ -280,13 +282,12 @@ take_answer(struct ward__link *link, const struct ward__control *news, int fd)
 }
 
 static void
-control_ready(struct ev_loop *ev, ev_io *watcher, int events)
+control_ready(struct ward__io *watcher, int events)
 {
-    struct ward__link *link = watcher->data;
+    struct ward__link *link = watcher->owner;
     struct ward_system *sys = link->sys;
 
-    (void)ev;
-    for (int i = 0; link->is_up && (events & EV_READ) && i < 64; i++) {
+    for (int i = 0; link->is_up && (events & WARD__READABLE) && i < 64; i++) {
         struct ward__control news;
         int fds[WARD__FDS_MAX];
         size_t fd_count = 0;
@@ -348,14 +349,13 @@ try_again(struct ward__timer *timer)
 }
 
 static void
-server_died(struct ev_loop *ev, ev_io *watcher, int events)
+server_died(struct ward__io *watcher, int events)
 {
-    struct ward__link *link = watcher->data;
+    struct ward__link *link = watcher->owner;
     struct ward_system *sys = link->sys;
     struct ward__incarnation *inc;
     uint32_t at = 0;
 
-    (void)ev;
     (void)events;
     disconnect(link);
     while ((inc = ward__slots_each(&link->incarnations, &at)) != NULL)
@@ -371,11 +371,10 @@ server_died(struct ev_loop *ev, ev_io *watcher, int events)
 }
 
 static void
-zygote_died(struct ev_loop *ev, ev_io *watcher, int events)
+zygote_died(struct ward__io *watcher, int events)
 {
-    struct ward__link *link = watcher->data;
+    struct ward__link *link = watcher->owner;
 
-    (void)ev;
     (void)events;
     ward__loop_watch(&link->sys->loop, watcher, -1, 0, zygote_died);
     ward__zygote_bury();

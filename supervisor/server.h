@@ -11,8 +11,6 @@
 
 #include <bsd/sys/queue.h>
 
-#include <ev.h>
-
 #include "ipc/slots.h"
 #include "supervisor/loop.h"
 #include "supervisor/window.h"
@@ -24,9 +22,9 @@ struct ward__link {
     struct ward_system *sys; /* borrowed */
     struct ward__server server;
     bool is_up;
-    ev_io control_watcher;
-    ev_io death_watcher;
-    ev_io zygote_watcher;
+    struct ward__io control_watcher;
+    struct ward__io death_watcher;
+    struct ward__io zygote_watcher;
     struct ward__slots incarnations; /* all there are, by the number of their request */
     TAILQ_HEAD(ward__link_queue, ward__incarnation) queue; /* have something to ask */
     struct ward__window losses;

@@ -43,7 +43,7 @@ open_system(ward_system *sys)
     if (result == 0)
         result = ward__link_open(&sys->link, sys);
     if (result == 0)
-        ward__loop_sync(&sys->loop);
+        ward__loop_quieten(&sys->loop);
     return result;
 }
 
@@ -183,7 +183,7 @@ void
 ward__system_settle(ward_system *sys)
 {
     ward__system_pump(sys);
-    ward__loop_sync(&sys->loop);
+    ward__loop_quieten(&sys->loop);
     /* Notices queued by this very call are to show at the descriptor, too. */
     if (ward__notices_are_due(&sys->notices))
         ward__timer_set(&sys->loop, &sys->wakeup, 0, wake);

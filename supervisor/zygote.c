@@ -63,7 +63,9 @@ fork_servant(struct zygote *z, int control, struct servant *servant, int *error)
 
     if (pid == 0) {
         /* All else goes: the zygote's own socket, the pidfds of other fork servers. */
-        int host = fcntl(z->host_pidfd, F_DUPFD_CLOEXEC, 3);
+        int host = WARD__SYS(fcntl(z->host_pidfd, F_DUPFD_CLOEXEC, 3));
+        if (host < 0)
+            _exit(1);
         int low = control < host ? control : host;
         int high = control < host ? host : control;
         close_range(3, (unsigned)low - 1, 0);
@@ -157,7 +159,8 @@ turn(struct zygote *z)
     for (size_t i = 0; i < z->count; i++)
         polled[POLL_FIXED + i] =
             (struct pollfd){.fd = z->servants[i].pidfd, .events = POLLIN};
-    if (poll(polled, POLL_FIXED + z->count, z->is_sweeping ? RESWEEP_MS : -1) < 0)
+    if (WARD__SYS(poll(polled, POLL_FIXED + z->count, z->is_sweeping ? RESWEEP_MS : -1)) <
+        0)
         return;
     if (polled[POLL_HOST].revents != 0)
         end_all();
@@ -181,20 +184,21 @@ zygote_main(int control, pid_t host)
 
     ward__role = WARD__ROLE_ZYGOTE;
     if (control != 3) {
-        dup2(control, 3);
+        if (WARD__SYS(dup2(control, 3)) < 0)
+            _exit(1);
         control = 3;
     }
     close_range(4, ~0U, 0);
     fcntl(control, F_SETFD, FD_CLOEXEC);
     setsid();
     prctl(PR_SET_NAME, "ward-zygote");
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
     sigemptyset(&children_only);
     sigaddset(&children_only, SIGCHLD);
     zygote.control = control;
     zygote.host_pidfd = ward__pidfd_open(host);
-    zygote.signals = signalfd(-1, &children_only, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (getppid() != host || zygote.host_pidfd < 0 || zygote.signals < 0)
+    zygote.signals = WARD__SYS(signalfd(-1, &children_only, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (WARD__SYS(prctl(PR_SET_CHILD_SUBREAPER, 1)) < 0 || getppid() != host ||
+        zygote.host_pidfd < 0 || zygote.signals < 0)
         _exit(1);
     for (;;)
         turn(&zygote);
@@ -301,7 +305,7 @@ await_answer(uint64_t request, int64_t deadline, struct ward__server *server)
         size_t fd_count = 0;
         int result;
 
-        if (left <= 0 || (poll(&polled, 1, (int)left) == 0))
+        if (left <= 0 || WARD__SYS(poll(&polled, 1, (int)left)) == 0)
             return -ETIMEDOUT;
         result = ward__packet_receive(the_zygote.control, &answer, sizeof answer, fds,
                                       &fd_count);
@@ -338,7 +342,7 @@ ward__zygote_serve(struct ward__server *server, int timeout_ms)
     ward__fd_close(&ends[1]);
     if (result == 0)
         result = await_answer(request.id, deadline, &made);
-    if (result == 0 && fcntl(made.control, F_SETFL, O_NONBLOCK) < 0)
+    if (result == 0 && WARD__SYS(fcntl(made.control, F_SETFL, O_NONBLOCK)) < 0)
         result = -errno;
     if (result < 0) {
         close_server(&made);

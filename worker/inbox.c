@@ -7,6 +7,7 @@
 #include <ward/error.h>
 
 #include "ipc/clock.h"
+#include "ipc/fault.h"
 #include "worker/worker.h"
 
 enum { READ_SIZE = 64 * 1024 };
@@ -41,8 +42,10 @@ wait_readable(struct ward__worker *w, int64_t deadline_ms)
         return 1; /* the blocking read waits */
     do {
         left = deadline_ms - ward__clock_ms();
-        ready = poll(&poller, 1, left > 0 ? (int)left : 0);
+        ready = WARD__SYS(poll(&poller, 1, left > 0 ? (int)left : 0));
     } while (ready < 0 && errno == EINTR);
+    if (ready < 0)
+        _exit(errno);
     return ready != 0;
 }
 
@@ -59,10 +62,12 @@ receive_more(struct ward__worker *w, int64_t deadline_ms)
     if (wait_readable(w, deadline_ms) == 0)
         return 0;
     do
-        got = recv(w->channel, to, size, 0);
+        got = WARD__SYS(recv(w->channel, to, size, 0));
     while (got < 0 && errno == EINTR);
-    if (got <= 0)
+    if (got == 0 || (got < 0 && errno == ECONNRESET))
         ward__worker_exit(w); /* the host is gone, or has no use for us */
+    if (got < 0)
+        _exit(errno);
     ward__framebuf_filled(&w->inbox.in, (size_t)got);
     return 1;
 }
@@ -81,6 +86,15 @@ next_bytes(struct ward__worker *w, ward_bytes *bytes, int64_t deadline_ms)
     return 1;
 }
 
+static void
+read_frame(struct ward__worker *w, ward_bytes bytes, struct ward__frame *frame)
+{
+    int result = ward__wire_read(bytes, false, frame, &w->arena);
+
+    if (result < 0)
+        _exit(result == -ENOMEM ? ENOMEM : EPROTO);
+}
+
 int
 ward__inbox_next(struct ward__worker *w, struct ward__frame *frame, int64_t deadline_ms)
 {
@@ -94,8 +108,7 @@ ward__inbox_next(struct ward__worker *w, struct ward__frame *frame, int64_t dead
     } else if (atomic_load_explicit(&w->page->want, memory_order_relaxed) != 0) {
         ring_if_wanted(w);
     }
-    if (ward__wire_read(bytes, false, frame, &w->arena) < 0)
-        _exit(EPROTO);
+    read_frame(w, bytes, frame);
     return 1;
 }
 
@@ -136,8 +149,7 @@ ward__inbox_await(struct ward__worker *w, uint64_t request, struct ward__answer 
     ward__outbox_flush(&w->outbox);
     while (!w->is_halting) {
         next_bytes(w, &bytes, -1);
-        if (ward__wire_read(bytes, false, &frame, &w->arena) < 0)
-            _exit(EPROTO);
+        read_frame(w, bytes, &frame);
         if (frame.kind == WARD__HALT) {
             w->is_halting = true;
             ward__lane_heard(w);

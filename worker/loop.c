@@ -58,7 +58,8 @@ take_over(struct ward__worker *w, const struct ward__go *go)
     if (w->behavior == NULL)
         die_early(ENOENT);
     w->receive = w->behavior->receive;
-    w->state = calloc(1, w->behavior->state_size > 0 ? w->behavior->state_size : 1);
+    w->state =
+        WARD__NEW(calloc(1, w->behavior->state_size > 0 ? w->behavior->state_size : 1));
     if (w->state == NULL)
         die_early(ENOMEM);
     w->ctx.self = go->self;

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ipc/fault.h"
+
 /* So much may wait between two messages before it is written. */
 enum { OUTBOX_TRICKLE = 32 * 1024 };
 /* From this size on the memory of an outbox that was emptied is given back. */
@@ -81,12 +83,12 @@ ward__outbox_flush(struct ward__outbox *box)
     const uint8_t *data = ward__page_outbox(box->page);
 
     while (box->written < box->committed) {
-        ssize_t sent = send(box->channel, data + box->written,
-                            box->committed - box->written, MSG_NOSIGNAL);
+        ssize_t sent = WARD__SYS(send(box->channel, data + box->written,
+                                      box->committed - box->written, MSG_NOSIGNAL));
         if (sent < 0 && errno == EINTR)
             continue;
-        if (sent < 0)
-            _exit(0); /* the host is gone; nobody is left to be told */
+        if (sent < 0) /* mostly the host is gone: nobody is left to be told */
+            _exit(errno == EPIPE || errno == ECONNRESET ? 0 : errno);
         box->written += (size_t)sent;
     }
     if (box->written == box->size && box->size > 0)
