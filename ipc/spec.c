@@ -4,6 +4,8 @@
 
 #include <ward/verbs.h>
 
+#include "ipc/fault.h"
+
 enum { SPEC_FDS_MAX = 16 };
 
 static _Thread_local char complaint[256];
@@ -86,6 +88,8 @@ ward_spec_error(const ward_spec *spec)
         return complain(spec, "behavior", "must have a name and receive");
     if (spec->args.data == NULL && spec->args.size > 0)
         return complain(spec, "args", "have a size but no data");
+    if (spec->fd_count > 0 && ward__role == WARD__ROLE_WORKER)
+        return complain(spec, "fds", "are the host's to give");
     if (spec->fd_count > SPEC_FDS_MAX || (spec->fds == NULL && spec->fd_count > 0))
         return complain(spec, "fds", "must be at most 16 descriptors");
     error = check_strategy(spec);
