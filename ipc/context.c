@@ -6,6 +6,7 @@
 
 #include <ward/error.h>
 
+_Thread_local bool ward__is_in_decider;
 unsigned ward__fork_generation;
 
 static void

@@ -8,6 +8,7 @@
 #ifndef WARD_IPC_CONTEXT_H
 #define WARD_IPC_CONTEXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <ward/verbs.h>
@@ -37,6 +38,9 @@ struct ward_ctx {
     const char *path; /* borrowed from whoever made it */
     uint32_t incarnation;
 };
+
+/* A decider is running on this thread: every call of ward's is -EBUSY. */
+extern _Thread_local bool ward__is_in_decider;
 
 /* Counts the forks that this process came through: a ctx or a system made before a fork is
  * not usable behind it. */

@@ -4,7 +4,9 @@
 
 #include <ward/verbs.h>
 
+#include "ipc/fault.h"
 #include "ipc/registry.h"
+
 
 enum { SPEC_FDS_MAX = 16 };
 /* Deeper than this it is a supervisor inside itself. */
@@ -125,6 +127,8 @@ check_actor(const ward_spec *spec)
         return complain(spec, "behavior", "is not registered: WARD_REGISTER it");
     if (spec->args.data == NULL && spec->args.size > 0)
         return complain(spec, "args", "have a size but no data");
+    if (spec->fd_count > 0 && ward__role == WARD__ROLE_WORKER)
+        return complain(spec, "fds", "are the host's to give");
     if (spec->fd_count > SPEC_FDS_MAX || (spec->fds == NULL && spec->fd_count > 0))
         return complain(spec, "fds", "must be at most 16 descriptors");
     return NULL;

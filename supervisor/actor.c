@@ -144,6 +144,9 @@ take_bytes(struct ward__actor *actor, const ward_spec *spec)
         memcpy(actor->args, spec->args.data, spec->args.size);
         actor->args_size = spec->args.size;
     }
+    for (size_t i = 0; i < spec->fd_count; i++)
+        if (WARD__SYS(fcntl(spec->fds[i], F_GETFD)) < 0)
+            return -errno; /* before a duplicate takes the number of a closed one */
     for (size_t i = 0; i < spec->fd_count; i++) {
         int fd = WARD__SYS(fcntl(spec->fds[i], F_DUPFD_CLOEXEC, 3));
         if (fd < 0)

@@ -66,6 +66,7 @@ struct ward__actor {
     uint32_t incarnation;          /* number of the process, or of the last one */
     uint32_t lives;                /* processes that there were */
     bool is_draining;
+    bool is_stopping;  /* somebody asked for that, and for no draining */
     bool was_up;       /* some incarnation was */
     size_t wants_room; /* bytes for which the host was refused; 0: none */
     uint8_t *poison;   /* owned: the frame that was in hand, until the event is out */

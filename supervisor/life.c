@@ -95,7 +95,7 @@ reason_of(const struct ward__actor *actor)
         return "escalated";
     switch (actor->node.why) {
     case WARD__ENDED_STOPPED:
-        return actor->is_draining ? "drained" : "stopped";
+        return actor->is_draining && !actor->is_stopping ? "drained" : "stopped";
     case WARD__ENDED_NORMAL:
         return actor->own_reason;
     case WARD__ENDED_LIMIT:
@@ -201,9 +201,9 @@ ask_decider(struct ward__actor *actor)
         return WARD_DIRECTIVE_STOP;
     if (strategy->decider == NULL)
         return WARD_DIRECTIVE_RESTART;
-    actor->sys->is_in_decider = true;
+    ward__is_in_decider = true;
     directive = strategy->decider(actor->failure);
-    actor->sys->is_in_decider = false;
+    ward__is_in_decider = false;
     return directive;
 }
 
@@ -499,6 +499,7 @@ ward__actor_end(struct ward__actor *actor, int how)
 {
     switch (how) {
     case WARD__HOW_STOP:
+        actor->is_stopping = true;
         ward__engine_stop(&actor->sys->engine, &actor->node);
         return 0;
     case WARD__HOW_DRAIN:

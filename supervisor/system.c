@@ -82,7 +82,7 @@ ward_system_new(ward_system **made, const ward_system_options *options)
         options = &defaults;
     if (made == NULL || check_options(options) < 0)
         return -EINVAL;
-    result = ward_early();
+    result = ward__is_in_decider ? -EBUSY : ward_early();
     if (result < 0)
         return result;
     sys = WARD__NEW(calloc(1, sizeof *sys));
@@ -108,7 +108,7 @@ ward_system_new(ward_system **made, const ward_system_options *options)
 void
 ward_system_free(ward_system *sys)
 {
-    if (sys == NULL || sys->generation != ward__fork_generation || sys->is_in_decider)
+    if (sys == NULL || sys->generation != ward__fork_generation || ward__is_in_decider)
         return;
     if (sys->is_in_callback)
         sys->is_free_due = true;
@@ -194,7 +194,7 @@ ward__system_check(const ward_system *sys)
 {
     if (sys->generation != ward__fork_generation)
         return -ECHILD;
-    return sys->is_in_decider ? -EBUSY : 0;
+    return ward__is_in_decider ? -EBUSY : 0;
 }
 
 static int
@@ -338,6 +338,11 @@ is_settled(ward_system *sys)
             actor->now->doom != WARD__DOOM_NONE || actor->now->channel.is_eof) {
             is_quiet = false;
             continue;
+        }
+        if (actor->wants_room > 0) { /* the worker may be done and not have rung yet */
+            (void)ward__channel_progress(&actor->now->channel, &actor->mailbox);
+            ward__actor_room(actor);
+            is_quiet = false;
         }
         if (ward__channel_is_idle(&actor->now->channel, &actor->mailbox))
             continue;

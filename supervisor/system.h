@@ -53,7 +53,6 @@ struct ward_system {
     ward_ref sender_in_hand; /* of the message that on_message is handling */
     bool has_message_in_hand;
     bool is_in_callback;
-    bool is_in_decider;
     bool is_free_due; /* ward_system_free inside a callback */
 
     bool is_stopping;

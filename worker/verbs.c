@@ -194,8 +194,10 @@ static int
 worker_reply(ward_ctx *ctx, ward_ref sender, const ward_value *values, size_t count)
 {
     struct outgoing o = {.to = sender, .values = values, .count = count};
+    int result = check_not_cleanup(worker_of(ctx));
 
-    return ward__outbox_put(&worker_of(ctx)->outbox, pack_reply, &o);
+    return result < 0 ? result
+                      : ward__outbox_put(&worker_of(ctx)->outbox, pack_reply, &o);
 }
 
 static ward_ref
@@ -211,7 +213,10 @@ static int
 worker_flush(ward_ctx *ctx)
 {
     struct ward__worker *w = worker_of(ctx);
+    int result = check_not_cleanup(w);
 
+    if (result < 0)
+        return result;
     ward__outbox_publish(&w->outbox);
     ward__outbox_flush(&w->outbox);
     return 0;
@@ -412,6 +417,9 @@ ward_stop_self(ward_ctx *ctx, const char *reason)
 
     if (result < 0)
         return result;
+    result = check_not_cleanup(worker_of(ctx));
+    if (result < 0)
+        return result;
     if (length < 1 || length > WARD_MAX_ID)
         return -EINVAL;
     memcpy(worker_of(ctx)->own_reason, reason, length + 1);
@@ -443,6 +451,8 @@ ward_become(ward_ctx *ctx, ward_receive receive)
 {
     int result = check_worker(ctx);
 
+    if (result == 0)
+        result = check_not_cleanup(worker_of(ctx));
     if (result < 0 || receive == NULL)
         return result < 0 ? result : -EINVAL;
     worker_of(ctx)->receive = receive;

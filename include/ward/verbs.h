@@ -119,7 +119,8 @@ WARD_API int ward_flush(ward_ctx *ctx);
  * for everything, messages wait in the mailbox, events say how it went (ward_wait_up waits).
  * In a worker it returns when the child is up or has ended.
  * 0; -EINVAL (ward_spec_error says which field); -EEXIST: a living sibling has that id;
- * -ENOENT: behavior or strategy is not registered; -ENAMETOOLONG: the path; -ENOMEM;
+ * -ENOENT: behavior or strategy is not registered; -EBADF: one of the
+ * descriptors is closed; -ENAMETOOLONG: the path; -ENOMEM;
  * -ESHUTDOWN: the system stops, or (worker) this actor does. In a worker also
  * -WARD_EIGNORED; -WARD_ESTART: it ended before it was up; -ETIMEDOUT: it was not up after
  * start_ms and some, and was stopped; -EPERM: in post_stop.

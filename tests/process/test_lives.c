@@ -219,6 +219,28 @@ drain_comes_behind_what_was_sent(void **state)
     assert_no_event(h, WARD_EVENT_FAILED, NULL);
 }
 
+/* What was queued is thrown away, so nothing was drained, whichever of the two came first. */
+static void
+end_with_a_stop_and_a_drain_is_a_stop(void **state)
+{
+    struct harness *h = *state;
+
+    for (int drained_first = 0; drained_first < 2; drained_first++) {
+        ward_ref ref = spawn_actor(h, "a", NULL);
+
+        ward_tell(h->ctx, ref, SLOW);
+        ward_tell(h->ctx, ref, WORK, 1);
+        await_mail(h, ASK_ME);
+        if (drained_first)
+            ward_drain(h->ctx, ref);
+        ward_stop(h->ctx, ref);
+        if (!drained_first)
+            ward_drain(h->ctx, ref);
+        await_letter(h, WARD_LETTER_STOPPED, "/a");
+        assert_string_equal(await_event(h, WARD_EVENT_STOPPED, "/a")->text, "stopped");
+    }
+}
+
 static void
 kill_is_decided_and_counted(void **state)
 {
@@ -399,6 +421,7 @@ main(void)
         TEST(name_is_free_when_its_end_is_told),
         TEST(stop_overtakes_what_lies_in_the_socket),
         TEST(drain_comes_behind_what_was_sent),
+        TEST(end_with_a_stop_and_a_drain_is_a_stop),
         TEST(kill_is_decided_and_counted),
         TEST(children_end_before_the_parent_in_reverse),
         TEST(watch_tells_the_end_but_no_restart),

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WORK, HANG, FORWARD, BIG, GET_SIZE, FLOOD, RELEASE, ASK_FULL };
+enum { WORK, HANG, FORWARD, BIG, GET_SIZE, FLOOD, RELEASE, ASK_FULL, NOTHING };
 enum { HANDLED = 100, HANGING, RESULT };
 
 static ward_next
@@ -83,6 +83,8 @@ receive(ward_ctx *ctx, const ward_message *msg)
         return ward_tell(ctx, host_of(ctx), HANDLED, number);
     case HANG:
         return hang(ctx);
+    case NOTHING:
+        return WARD_SAME;
     case RELEASE:
         return wait_for_release(ctx);
     case FORWARD:
@@ -203,6 +205,37 @@ on_room_says_when_to_go_on(void **state)
     close(ends[1]);
 }
 
+/* Until the actor has just finished its last message: it may not have said so yet. */
+static void
+wait_until_done(struct harness *h, const ward_event *event)
+{
+    const ward_ref *ref = h->user;
+
+    while (event->kind == WARD_EVENT_DEAD_LETTER && ward_mailbox_count(h->sys, *ref) > 0)
+        continue;
+}
+
+/* "Until nothing is queued and the callbacks due have been called": then there is room. */
+static void
+settle_does_not_return_before_on_room(void **state)
+{
+    struct harness *h = *state;
+    static const ward_ref nobody = {7, 7};
+    ward_ref ref = spawn_up(
+        h, &(ward_spec){.id = "a", .behavior = &actor, .mailbox = {.messages = 1}});
+
+    h->on_event = wait_until_done;
+    h->user = &ref;
+    for (unsigned i = 1; i <= 2000; i++) {
+        assert_result(ward_tell(h->ctx, nobody, WORK), -WARD_EUNKNOWN);
+        while (ward_tell(h->ctx, ref, NOTHING) == 0)
+            continue;
+        settle(h);
+        assert_int_equal(h->room_count, i);
+    }
+    h->user = NULL;
+}
+
 static void
 full_mailbox_makes_dead_letters_or_waits_for_a_worker(void **state)
 {
@@ -301,6 +334,7 @@ main(void)
         TEST(bytes_are_a_bound_too),
         TEST(default_bound_is_16_mib),
         TEST(on_room_says_when_to_go_on),
+        TEST(settle_does_not_return_before_on_room),
         TEST(full_mailbox_makes_dead_letters_or_waits_for_a_worker),
         TEST(ask_of_a_full_actor_fails_at_once),
         TEST(message_over_the_frame_limit_is_refused),

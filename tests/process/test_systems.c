@@ -1,8 +1,11 @@
 /* Systems: several in one process, the host's own loop, frees and forks, a hanging worker. */
 #include "harness.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +94,81 @@ systems_come_and_go_without_a_leak(void **state)
     assert_int_equal(open_descriptors(), before);
 }
 
+/* Our one child is the zygote. */
+static int
+descriptors_of_the_zygote(void)
+{
+    char path[64];
+    struct dirent *entry;
+    FILE *file;
+    DIR *dir;
+    int pid = 0, count = 0;
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%d", &pid), 1);
+    fclose(file);
+    snprintf(path, sizeof path, "/proc/%d/fd", pid);
+    dir = opendir(path);
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL)
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+/* One actor is asked, crashes, and all ends in order; or, every other time, at once. */
+static void
+live_a_little(bool in_order)
+{
+    ward_message *reply = NULL;
+    ward_system *sys;
+    ward_ref ref;
+
+    assert_result(ward_system_new(&sys, NULL), 0);
+    assert_result(ward_spawn(ward_system_ctx(sys), &ref,
+                             &(ward_spec){.id = "a", .behavior = &actor}),
+                  0);
+    assert_result(ward_ask(ward_system_ctx(sys), ref, &reply, DEADLINE_MS, HANG + 1),
+                  -WARD_EUNHANDLED);
+    assert_result(ward_tell(ward_system_ctx(sys), ref, CRASH), 0);
+    assert_result(ward_settle(sys, DEADLINE_MS), 0);
+    if (in_order) {
+        assert_result(ward_system_stop(sys), 0);
+        assert_result(ward_run_for(sys, DEADLINE_MS), 0);
+    }
+    ward_system_free(sys);
+}
+
+/* Neither here nor in the zygote: descriptors, children, memory. */
+static void
+two_hundred_lives_leave_nothing_behind(void **state)
+{
+    enum { LIVES = 200, WARM = 20 };
+    struct harness *h = *state;
+    int descriptors = open_descriptors(), in_zygote = descriptors_of_the_zygote();
+    size_t memory = 0;
+    int64_t deadline;
+
+    for (int i = 0; i < LIVES; i++) {
+        if (i == WARM)
+            memory = mallinfo2().uordblks;
+        live_a_little(i % 2 == 0);
+    }
+    /* The smallest piece is 32 bytes; what malloc keeps at hand counts, too, and varies. */
+    assert_true(mallinfo2().uordblks < memory + (size_t)(LIVES - WARM) * 32);
+    assert_int_equal(open_descriptors(), descriptors);
+    ward_system_free(h->sys);
+    h->sys = NULL;
+    assert_true(processes_end());
+    deadline = now_ms() + DEADLINE_MS;
+    while (descriptors_of_the_zygote() > in_zygote) /* it buries as they die */
+        assert_true(now_ms() < deadline);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
 static void
 own_loop_ends_with_1_after_a_stop(void **state)
 {
@@ -170,6 +248,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         TEST(two_systems_live_side_by_side),
         TEST(systems_come_and_go_without_a_leak),
+        TEST(two_hundred_lives_leave_nothing_behind),
         TEST(own_loop_ends_with_1_after_a_stop),
         TEST(own_loop_ends_with_the_failure_of_the_system),
         TEST(system_can_be_freed_in_a_callback),
