@@ -1,4 +1,5 @@
 #include "ipc/context.h"
+#include "ipc/spec.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -162,9 +163,8 @@ ward_spawn(ward_ctx *ctx, ward_ref *ref, const ward_spec *spec)
 
     if (result < 0)
         return result;
-    if (ref == NULL || ward_spec_error(spec) != NULL)
-        return -EINVAL;
-    return ctx->verbs->spawn(ctx, ref, spec);
+    result = ref != NULL ? ward__spec_check(spec) : -EINVAL;
+    return result < 0 ? result : ctx->verbs->spawn(ctx, ref, spec);
 }
 
 static int

@@ -13,6 +13,10 @@
 
 #include <ward/verbs.h>
 
+#include "ipc/wire.h"
+
+struct ward__managed;
+
 /* How ward_stop, ward_drain, ward_kill and ward_restart differ. */
 enum ward__end_how { WARD__HOW_STOP, WARD__HOW_DRAIN, WARD__HOW_KILL, WARD__HOW_RESTART };
 
@@ -30,6 +34,10 @@ struct ward__verbs {
     int (*end)(ward_ctx *ctx, ward_ref ref, enum ward__end_how how);
     int (*watch)(ward_ctx *ctx, ward_ref ref, bool on);
     int (*lookup)(ward_ctx *ctx, const char *path, ward_ref *ref);
+    int (*start_child)(ward_ctx *ctx, ward_ref supervisor, const ward_spec *spec,
+                       ward_ref *ref);
+    int (*manage)(ward_ctx *ctx, enum ward__manage_op op, ward_ref of, const char *id,
+                  struct ward__managed *managed);
 };
 
 struct ward_ctx {

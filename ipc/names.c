@@ -6,6 +6,7 @@
 #include <ward/error.h>
 #include <ward/event.h>
 #include <ward/failure.h>
+#include <ward/manage.h>
 #include <ward/strategy.h>
 
 struct error_text {
@@ -55,6 +56,7 @@ static const char *const phase_words[] = {WARD_PHASES(WORD)};
 static const char *const by_words[] = {WARD_BYS(WORD)};
 static const char *const event_words[] = {WARD_EVENTS(WORD)};
 static const char *const letter_words[] = {WARD_LETTERS(WORD)};
+static const char *const report_words[] = {WARD_REPORTS(WORD)};
 #undef WORD
 
 static const char *
@@ -93,6 +95,21 @@ const char *
 ward_letter_name(ward_letter letter)
 {
     return word(letter_words, COUNT(letter_words), (size_t)letter);
+}
+
+const char *
+ward_report_name(ward_report report)
+{
+    return word(report_words, COUNT(report_words), (size_t)report);
+}
+
+const char *
+ward_child_state_name(ward_child_state state)
+{
+    static const char *const words[] = {"?",          "starting", "up",    "stopping",
+                                        "restarting", "waiting",  "absent"};
+
+    return word(words, COUNT(words), (size_t)state);
 }
 
 const char *

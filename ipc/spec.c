@@ -1,4 +1,5 @@
 /* What is wrong with a spec, said so that it can be mended. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,19 +7,29 @@
 
 #include "ipc/fault.h"
 #include "ipc/registry.h"
-
+#include "ipc/spec.h"
 
 enum { SPEC_FDS_MAX = 16 };
 /* Deeper than this it is a supervisor inside itself. */
 enum { SPEC_DEPTH_MAX = 64 };
 
 static _Thread_local char complaint[256];
+static _Thread_local int complaint_code;
 
 static const char *
 complain(const ward_spec *spec, const char *field, const char *expected)
 {
     snprintf(complaint, sizeof complaint, "spec \"%.63s\": %s %s",
              spec != NULL && spec->id != NULL ? spec->id : "", field, expected);
+    complaint_code = -EINVAL;
+    return complaint;
+}
+
+static const char *
+not_registered(const ward_spec *spec, const char *field)
+{
+    complain(spec, field, "is not registered: WARD_REGISTER it");
+    complaint_code = -ENOENT;
     return complaint;
 }
 
@@ -53,7 +64,8 @@ check_strategy(const ward_spec *spec)
     if (strategy == NULL)
         return NULL;
     if (!is_window(strategy->slow))
-        return complain(spec, "strategy.slow", "must be 0 to 65536 restarts within so long");
+        return complain(spec, "strategy.slow",
+                        "must be 0 to 65536 restarts within so long");
     if (strategy->max_restarts < WARD_INFINITE || strategy->max_restarts > 65536)
         return complain(spec, "strategy.max_restarts",
                         "must be 0 to 65536, or WARD_INFINITE");
@@ -92,7 +104,8 @@ check_backoff(const ward_spec *spec)
 
     if (backoff->first_ms < 0)
         return complain(spec, "backoff.first_ms", "must not be negative");
-    if (backoff->max_ms < 0 || (backoff->max_ms != 0 && backoff->max_ms < backoff->first_ms))
+    if (backoff->max_ms < 0 ||
+        (backoff->max_ms != 0 && backoff->max_ms < backoff->first_ms))
         return complain(spec, "backoff.max_ms", "must not be below first_ms");
     if (!is_count(backoff->healthy_ms))
         return complain(spec, "backoff.healthy_ms", "must not be negative");
@@ -124,7 +137,7 @@ check_actor(const ward_spec *spec)
     if (spec->behavior->receive == NULL || spec->behavior->name == NULL)
         return complain(spec, "behavior", "must have a name and receive");
     if (ward__registry_index(WARD_REGISTERED_BEHAVIOR, spec->behavior) < 0)
-        return complain(spec, "behavior", "is not registered: WARD_REGISTER it");
+        return not_registered(spec, "behavior");
     if (spec->args.data == NULL && spec->args.size > 0)
         return complain(spec, "args", "have a size but no data");
     if (spec->fd_count > 0 && ward__role == WARD__ROLE_WORKER)
@@ -150,7 +163,7 @@ check_spec(const ward_spec *spec, unsigned depth)
         error = check_actor(spec);
     if (error == NULL && spec->strategy != NULL &&
         ward__registry_index(WARD_REGISTERED_STRATEGY, spec->strategy) < 0)
-        return complain(spec, "strategy", "is not registered: WARD_REGISTER it");
+        return not_registered(spec, "strategy");
     if (error == NULL)
         error = check_common(spec);
     if (error == NULL && spec->supervisor != NULL)
@@ -167,15 +180,18 @@ check_rules(const ward_spec *spec)
     if (rules->group < WARD_ONE_FOR_ONE || rules->group > WARD_SIMPLE_ONE_FOR_ONE)
         return complain(spec, "supervisor.group", "is no group");
     if (rules->intensity < WARD_INFINITE || rules->intensity > 65536)
-        return complain(spec, "supervisor.intensity", "must be 0 to 65536, or WARD_INFINITE");
+        return complain(spec, "supervisor.intensity",
+                        "must be 0 to 65536, or WARD_INFINITE");
     if (!is_count(rules->period_ms))
         return complain(spec, "supervisor.period_ms", "must be positive");
     if (!is_window(rules->slow))
-        return complain(spec, "supervisor.slow", "must be 0 to 65536 restarts within so long");
+        return complain(spec, "supervisor.slow",
+                        "must be 0 to 65536 restarts within so long");
     if (rules->auto_shutdown < WARD_NEVER || rules->auto_shutdown > WARD_ALL_SIGNIFICANT)
         return complain(spec, "supervisor.auto_shutdown", "is none");
     if (rules->auto_shutdown != WARD_NEVER && is_dynamic)
-        return complain(spec, "supervisor.auto_shutdown", "is not for a dynamic supervisor");
+        return complain(spec, "supervisor.auto_shutdown",
+                        "is not for a dynamic supervisor");
     if (rules->max_children < 0)
         return complain(spec, "supervisor.max_children", "must not be negative");
     if (rules->max_children > 0 && !is_dynamic)
@@ -225,7 +241,7 @@ check_supervisor(const ward_spec *spec, unsigned depth)
     if (depth > SPEC_DEPTH_MAX)
         return complain(spec, "supervisor", "is inside itself, or deeper than 64");
     if (ward__registry_index(WARD_REGISTERED_SUPERVISOR, spec->supervisor) < 0)
-        return complain(spec, "supervisor", "is not registered: WARD_REGISTER it");
+        return not_registered(spec, "supervisor");
     error = check_rules(spec);
     for (; error == NULL && child != NULL && !is_last(child); child++)
         error = check_child(spec, child, depth);
@@ -244,4 +260,10 @@ ward_check_specs(const ward_supervisor *supervisor)
     ward_spec spec = {.id = "supervisor", .supervisor = supervisor};
 
     return check_spec(&spec, 0);
+}
+
+int
+ward__spec_check(const ward_spec *spec)
+{
+    return check_spec(spec, 0) == NULL ? 0 : complaint_code;
 }

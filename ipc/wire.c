@@ -147,19 +147,10 @@ ward__wire_reply(struct ward__sink *sink, ward_ref sender)
 void
 ward__wire_spawn(struct ward__sink *sink, const struct ward__spawn *spawn)
 {
-    head(sink, WARD__SPAWN, 12);
+    head(sink, WARD__SPAWN, 3);
     ward__pack_uint(sink, spawn->request);
-    ward__pack_string(sink, spawn->id);
-    ward__pack_int(sink, spawn->behavior);
-    ward__pack_int(sink, spawn->strategy);
-    ward__pack_int(sink, spawn->restart);
-    ward__pack_int(sink, spawn->start_ms);
-    ward__pack_int(sink, spawn->shutdown_ms);
-    ward__pack_int(sink, spawn->message_ms);
-    ward__pack_int(sink, spawn->redeliver);
-    ward__pack_int(sink, spawn->mailbox_bytes);
-    ward__pack_int(sink, spawn->mailbox_messages);
-    ward__pack_bytes(sink, spawn->args);
+    ward__pack_ref(sink, spawn->to);
+    ward__pack_crossing(sink, &spawn->spec);
 }
 
 void
@@ -184,6 +175,16 @@ ward__wire_lookup(struct ward__sink *sink, const struct ward__lookup *lookup)
     head(sink, WARD__LOOKUP, 2);
     ward__pack_uint(sink, lookup->request);
     ward__pack_string(sink, lookup->path);
+}
+
+void
+ward__wire_manage(struct ward__sink *sink, const struct ward__manage *manage)
+{
+    head(sink, WARD__MANAGE, 4);
+    ward__pack_uint(sink, manage->request);
+    ward__pack_int(sink, manage->op);
+    ward__pack_ref(sink, manage->of);
+    ward__pack_string(sink, manage->id);
 }
 
 void
@@ -350,17 +351,8 @@ take_spawn(struct ward__taker *in, struct ward__frame *frame)
     struct ward__spawn *spawn = &frame->as.spawn;
 
     spawn->request = ward__take_uint(in, UINT64_MAX);
-    spawn->id = ward__take_string(in, WARD_MAX_ID);
-    spawn->behavior = take_int(in, 0, INT32_MAX);
-    spawn->strategy = take_int(in, -1, INT32_MAX);
-    spawn->restart = take_int(in, 0, WARD_TEMPORARY);
-    spawn->start_ms = take_int(in, WARD_INFINITE, INT_MAX);
-    spawn->shutdown_ms = take_int(in, WARD_INFINITE, INT_MAX);
-    spawn->message_ms = take_int(in, WARD_INFINITE, INT_MAX);
-    spawn->redeliver = take_int(in, WARD_ZERO, 100);
-    spawn->mailbox_bytes = take_int(in, WARD_INFINITE, INT64_MAX);
-    spawn->mailbox_messages = take_int(in, WARD_INFINITE, INT64_MAX);
-    spawn->args = ward__take_bytes(in);
+    spawn->to = ward__take_ref(in);
+    ward__take_crossing(in, &spawn->spec);
 }
 
 static void
@@ -382,6 +374,17 @@ take_lookup(struct ward__taker *in, struct ward__frame *frame)
 {
     frame->as.lookup.request = ward__take_uint(in, UINT64_MAX);
     frame->as.lookup.path = ward__take_string(in, WARD_MAX_PATH);
+}
+
+static void
+take_manage(struct ward__taker *in, struct ward__frame *frame)
+{
+    struct ward__manage *manage = &frame->as.manage;
+
+    manage->request = ward__take_uint(in, UINT64_MAX);
+    manage->op = take_int(in, WARD__MANAGE_TERMINATE, WARD__MANAGE_BUDGET);
+    manage->of = ward__take_ref(in);
+    manage->id = ward__take_string(in, WARD_MAX_ID);
 }
 
 static void
@@ -431,11 +434,11 @@ static const struct reader readers[] = {
     [WARD__HALT] = {0, take_nothing},  [WARD__FINISH] = {2, take_finish},
     [WARD__READY] = {1, take_ready},   [WARD__TELL] = {3, take_tell},
     [WARD__ASK] = {6, take_ask},       [WARD__REPLY] = {2, take_reply},
-    [WARD__SPAWN] = {12, take_spawn},  [WARD__END] = {2, take_end},
+    [WARD__SPAWN] = {3, take_spawn},   [WARD__END] = {2, take_end},
     [WARD__WATCH] = {2, take_watch},   [WARD__LOOKUP] = {2, take_lookup},
     [WARD__LOG] = {1, take_log},       [WARD__UNHANDLED] = {3, take_unhandled},
     [WARD__RAISED] = {8, take_raised}, [WARD__QUIET] = {2, take_quiet},
-    [WARD__BYE] = {0, take_nothing},
+    [WARD__BYE] = {0, take_nothing},   [WARD__MANAGE] = {4, take_manage},
 };
 
 int

@@ -5,12 +5,12 @@
  *
  *   host to worker   GO        who you are, and what to do
  *                    MESSAGE   one message of the mailbox
- *   (the lane:)      ANSWER    to an ask, a spawn, a lookup
+ *   (the lane:)      ANSWER    to an ask, a spawn, a lookup, a manage
  *                    VERDICT   what becomes of you, who raised
  *                    HALT      finish the message in hand, begin no other, say QUIET
  *                    FINISH    run post_stop, say BYE, exit
  *   worker to host   READY     the start is through, or was answered with a code
- *                    TELL ASK REPLY SPAWN END WATCH LOOKUP LOG      the verbs
+ *                    TELL ASK REPLY SPAWN END WATCH LOOKUP MANAGE LOG      the verbs
  *                    UNHANDLED a message that nobody handled, given back
  *                    RAISED    a failure that I live to report
  *                    QUIET     no message in hand, none will be begun
@@ -24,6 +24,7 @@
 
 #include <ward/failure.h>
 
+#include "ipc/crossing.h"
 #include "ipc/message.h"
 #include "ipc/pack.h"
 
@@ -45,6 +46,7 @@ enum ward__frame_kind {
     WARD__END,
     WARD__WATCH,
     WARD__LOOKUP,
+    WARD__MANAGE,
     WARD__LOG,
     WARD__UNHANDLED,
     WARD__RAISED,
@@ -107,15 +109,28 @@ struct ward__reply {
     ward_raw values;
 };
 
-/* A spec as it crosses: numbers for pointers. */
 struct ward__spawn {
     uint64_t request;
-    const char *id;
-    int64_t behavior;
-    int64_t strategy; /* or -1 */
-    int64_t restart, start_ms, shutdown_ms, message_ms, redeliver;
-    int64_t mailbox_bytes, mailbox_messages;
-    ward_bytes args;
+    ward_ref to; /* whose child it is to be; all zero: the sender's own */
+    struct ward__crossing spec;
+};
+
+enum ward__manage_op {
+    WARD__MANAGE_TERMINATE,
+    WARD__MANAGE_RESTART,
+    WARD__MANAGE_DELETE,
+    WARD__MANAGE_WHICH,
+    WARD__MANAGE_WHICH_ALL,
+    WARD__MANAGE_COUNT,
+    WARD__MANAGE_SPEC,
+    WARD__MANAGE_BUDGET,
+};
+
+struct ward__manage {
+    uint64_t request;
+    int64_t op; /* enum ward__manage_op */
+    ward_ref of;
+    const char *id; /* of the child; "": none */
 };
 
 struct ward__end {
@@ -172,6 +187,7 @@ struct ward__frame {
         struct ward__end end;
         struct ward__watch watch;
         struct ward__lookup lookup;
+        struct ward__manage manage;
         const char *log;
         struct ward__unhandled unhandled;
         struct ward__raised raised;
@@ -208,6 +224,7 @@ void ward__wire_spawn(struct ward__sink *sink, const struct ward__spawn *spawn);
 void ward__wire_actor_end(struct ward__sink *sink, const struct ward__end *end);
 void ward__wire_watch(struct ward__sink *sink, const struct ward__watch *watch);
 void ward__wire_lookup(struct ward__sink *sink, const struct ward__lookup *lookup);
+void ward__wire_manage(struct ward__sink *sink, const struct ward__manage *manage);
 void ward__wire_log(struct ward__sink *sink, const char *text);
 void ward__wire_unhandled(struct ward__sink *sink, const struct ward__unhandled *u);
 void ward__wire_raised(struct ward__sink *sink, const struct ward__raised *raised);

@@ -9,15 +9,19 @@
 
 #include <ward/error.h>
 
+#include "ipc/clock.h"
 #include "ipc/fault.h"
 #include "ipc/fds.h"
 #include "ipc/registry.h"
+#include "ipc/spec.h"
 #include "supervisor/ask.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/nonce.h"
+#include "supervisor/owed.h"
 #include "supervisor/system.h"
 
 enum { DEFAULT_START_MS = 10000, DEFAULT_SHUTDOWN_MS = 5000 };
+enum { DEFAULT_INTENSITY = 1, DEFAULT_PERIOD_MS = 5000, DEFAULT_BACKOFF_MAX_MS = 60000 };
 
 static int
 compare(const struct ward__actor *a, const struct ward__actor *b)
@@ -27,6 +31,12 @@ compare(const struct ward__actor *a, const struct ward__actor *b)
 
 RB_GENERATE_INTERNAL(ward__paths, ward__actor, by_path, compare,
                      static __attribute__((unused)))
+
+bool
+ward__actor_is_supervisor(const struct ward__actor *actor)
+{
+    return actor->node.options.kind == WARD__KIND_SUPERVISOR;
+}
 
 struct ward__actor *
 ward__actor_of(struct ward__node *node)
@@ -46,11 +56,34 @@ ward__actor_find(struct ward_system *sys, ward_ref ref)
 }
 
 struct ward__actor *
-ward__actor_lookup(struct ward_system *sys, const char *path)
+ward__actor_record(struct ward_system *sys, const char *path)
 {
     struct ward__actor key = {.path = (char *)(size_t)path};
 
     return RB_FIND(ward__paths, &sys->paths, &key);
+}
+
+struct ward__actor *
+ward__actor_lookup(struct ward_system *sys, const char *path)
+{
+    struct ward__actor *actor = ward__actor_record(sys, path);
+
+    return actor != NULL && !actor->is_absent ? actor : NULL;
+}
+
+struct ward__actor *
+ward__actor_last(struct ward_system *sys)
+{
+    struct ward__actor *last = RB_MAX(ward__paths, &sys->paths);
+
+    return last != sys->root ? last : NULL; /* no path is before "/" */
+}
+
+struct ward__engine *
+ward__engine_of(struct ward__actor *actor)
+{
+    actor->sys->engine.now = ward__clock_ms();
+    return &actor->sys->engine;
 }
 
 void
@@ -80,17 +113,43 @@ begin(struct ward__actor *actor, struct ward_system *sys)
     actor->sys = sys;
     TAILQ_INIT(&actor->asks_in);
     TAILQ_INIT(&actor->asks_out);
+    SLIST_INIT(&actor->owed);
+    actor->is_absent = true;
 }
 
-static int
-take_place(struct ward__actor *actor)
+static void
+take_name(struct ward__actor *actor)
 {
-    actor->ref.nonce = ward__nonce();
-    if (ward__slots_add(&actor->sys->actors, actor, &actor->ref.id) < 0)
-        return -ENOMEM;
     RB_INSERT(ward__paths, &actor->sys->paths, actor);
     actor->has_name = true;
+}
+
+int
+ward__actor_begin_life(struct ward__actor *actor)
+{
+    if (ward__slots_add(&actor->sys->actors, actor, &actor->ref.id) < 0)
+        return -ENOMEM;
+    actor->ref.nonce = ward__nonce();
+    actor->is_absent = false;
+    actor->incarnation = actor->lives = 0;
+    actor->was_up = actor->is_draining = actor->is_stopping = false;
+    actor->is_failure_cause = actor->has_escalation = false;
+    actor->wants_room = 0;
+    free(actor->failure);
+    actor->failure = NULL;
     return 0;
+}
+
+void
+ward__actor_end_life(struct ward__actor *actor)
+{
+    if (actor->ref.id != 0)
+        ward__slots_remove(&actor->sys->actors, actor->ref.id);
+    actor->ref = (ward_ref){0, 0};
+    actor->is_absent = true;
+    ward__mailbox_done(&actor->mailbox);
+    ward__mailbox_init(&actor->mailbox, actor->spec.mailbox.bytes,
+                       actor->spec.mailbox.messages);
 }
 
 int
@@ -103,11 +162,12 @@ ward__actor_new_root(struct ward_system *sys)
     begin(root, sys);
     ward__engine_init(&sys->engine, &root->node);
     root->path = WARD__NEW(strdup("/"));
-    if (root->path == NULL || take_place(root) < 0) {
+    if (root->path == NULL || ward__actor_begin_life(root) < 0) {
         free(root->path);
         free(root);
         return -ENOMEM;
     }
+    take_name(root);
     root->id = root->path;
     sys->root = root;
     sys->ctx.self = root->ref;
@@ -129,7 +189,7 @@ take_path(struct ward__actor *actor, const char *id)
         return -ENOMEM;
     snprintf(actor->path, length + 1, "%s/%s", above, id);
     actor->id = strrchr(actor->path, '/') + 1;
-    return ward__actor_lookup(actor->sys, actor->path) == NULL ? 0 : -EEXIST;
+    return ward__actor_record(actor->sys, actor->path) == NULL ? 0 : -EEXIST;
 }
 
 static int
@@ -159,33 +219,83 @@ take_bytes(struct ward__actor *actor, const ward_spec *spec)
 static int
 take_constants(struct ward__actor *actor, const ward_spec *spec)
 {
-    int strategy = 0;
+    int result = ward__spec_check(spec);
 
+    if (result < 0)
+        return result;
+    actor->spec = *spec;
     actor->behavior = spec->behavior;
     actor->strategy = spec->strategy;
+    actor->supervisor = spec->supervisor;
     actor->behavior_index =
         ward__registry_index(WARD_REGISTERED_BEHAVIOR, spec->behavior);
-    if (spec->strategy != NULL)
-        strategy = ward__registry_index(WARD_REGISTERED_STRATEGY, spec->strategy);
-    return actor->behavior_index < 0 || strategy < 0 ? -ENOENT : 0;
+    return 0;
+}
+
+static int
+number_or(int option, int when_default)
+{
+    return option != 0 ? option : when_default;
+}
+
+static void
+describe_policy(const ward_supervisor *rules, struct ward__policy *policy)
+{
+    bool is_dynamic = rules->group == WARD_SIMPLE_ONE_FOR_ONE;
+
+    *policy = (struct ward__policy){
+        .is_supervisor = true,
+        .group = rules->group,
+        .auto_shutdown = rules->auto_shutdown,
+        .stops_at_once = rules->stop_at_once || is_dynamic,
+        .intensity = number_or(rules->intensity, DEFAULT_INTENSITY),
+        .period_ms = number_or(rules->period_ms, DEFAULT_PERIOD_MS),
+        .slow_intensity = rules->slow.max_restarts,
+        .slow_period_ms = rules->slow.within_ms,
+    };
+}
+
+static void
+describe_backoff(const ward_backoff *backoff, struct ward__node_options *options)
+{
+    int64_t first = backoff->first_ms;
+    int64_t most = number_or(backoff->max_ms, DEFAULT_BACKOFF_MAX_MS);
+
+    if (first == 0)
+        return;
+    options->backoff_first_ms = first;
+    options->backoff_most_ms = most > first ? most : first;
+    options->healthy_ms = milliseconds(backoff->healthy_ms, (first + most) / 2);
 }
 
 static int
 make_node(struct ward__actor *actor, const ward_spec *spec)
 {
     const ward_strategy *strategy = spec->strategy;
+    bool is_governed = actor->parent->supervisor != NULL;
     struct ward__node_options options = {
-        .kind = WARD__KIND_ACTOR,
-        .group = WARD__GROUP_EACH,
-        .restart = spec->restart != WARD_RESTART_DEFAULT ? spec->restart : WARD_TRANSIENT,
-        .has_post_stop = spec->behavior->post_stop != NULL,
+        .kind = spec->behavior != NULL ? WARD__KIND_ACTOR : WARD__KIND_SUPERVISOR,
+        .restart = spec->restart,
+        .is_significant = spec->significant,
+        .has_post_stop = spec->behavior != NULL && spec->behavior->post_stop != NULL,
         .is_brutal = spec->shutdown_ms == WARD_ZERO,
-        .max_restarts = strategy != NULL ? strategy->max_restarts : WARD_INFINITE,
-        .within_ms = strategy != NULL ? strategy->within_ms : 0,
-        .on_limit = strategy != NULL && strategy->on_limit != 0 ? strategy->on_limit
-                                                                : WARD_DIRECTIVE_STOP,
+        .max_restarts = WARD_INFINITE,
+        .on_limit = WARD_DIRECTIVE_STOP,
     };
 
+    if (options.restart == WARD_RESTART_DEFAULT)
+        options.restart = is_governed ? WARD_PERMANENT : WARD_TRANSIENT;
+    if (strategy != NULL) {
+        options.max_restarts = strategy->max_restarts;
+        options.within_ms = strategy->within_ms;
+        options.slow_max_restarts = strategy->slow.max_restarts;
+        options.slow_within_ms = strategy->slow.within_ms;
+    }
+    if (strategy != NULL && strategy->on_limit != 0)
+        options.on_limit = strategy->on_limit;
+    if (spec->supervisor != NULL)
+        describe_policy(spec->supervisor, &options.policy);
+    describe_backoff(&spec->backoff, &options);
     return ward__node_init(&actor->node, &options);
 }
 
@@ -207,7 +317,30 @@ fill(struct ward__actor *actor, const ward_spec *spec)
     actor->message_ms = milliseconds(spec->message_ms, INT64_MAX);
     actor->redeliver = spec->redeliver > 0 ? (unsigned)spec->redeliver : 0;
     ward__mailbox_init(&actor->mailbox, spec->mailbox.bytes, spec->mailbox.messages);
-    return take_place(actor);
+    return 0;
+}
+
+int
+ward__actor_new(struct ward__actor *parent, const ward_spec *spec, bool is_absent,
+                struct ward__actor **made)
+{
+    struct ward__actor *actor = WARD__NEW(calloc(1, sizeof *actor));
+    int result;
+
+    if (actor == NULL)
+        return -ENOMEM;
+    begin(actor, parent->sys);
+    actor->parent = parent;
+    result = fill(actor, spec);
+    if (result == 0 && !is_absent)
+        result = ward__actor_begin_life(actor);
+    if (result < 0) {
+        ward__actor_free(actor);
+        return result;
+    }
+    take_name(actor);
+    *made = actor;
+    return 0;
 }
 
 int
@@ -221,18 +354,11 @@ ward__actor_spawn(struct ward__actor *parent, const ward_spec *spec, ward_ref *r
     if (sys->is_stopping || sys->has_stopped ||
         (state != WARD__NODE_UP && state != WARD__NODE_STARTING))
         return -ESHUTDOWN;
-    actor = WARD__NEW(calloc(1, sizeof *actor));
-    if (actor == NULL)
-        return -ENOMEM;
-    begin(actor, sys);
-    actor->parent = parent;
-    result = fill(actor, spec);
-    if (result < 0) {
-        ward__actor_free(actor);
+    result = ward__actor_new(parent, spec, false, &actor);
+    if (result < 0)
         return result;
-    }
     *ref = actor->ref;
-    ward__engine_spawn(&sys->engine, &parent->node, &actor->node);
+    ward__engine_spawn(ward__engine_of(parent), &parent->node, &actor->node);
     return 0;
 }
 
@@ -252,7 +378,7 @@ ward__actor_free(struct ward__actor *actor)
     ward__timer_cancel(loop, &actor->deadline);
     ward__timer_cancel(loop, &actor->delay);
     ward__timer_cancel(loop, &actor->progress);
-    ward__timer_cancel(loop, &actor->spawn_answer.deadline);
+    ward__owed_forget(actor);
     ward__actor_free_name(actor);
     if (actor->ref.id != 0)
         ward__slots_remove(&actor->sys->actors, actor->ref.id);

@@ -33,12 +33,13 @@ struct ward__watcher {
     uint32_t incarnation; /* of the watcher: its watches end with it */
 };
 
-/* A parent that waits for its child to be up. */
-struct ward__spawn_answer {
-    bool is_owed;
+/* A worker that waits until this actor is up, or has ended. */
+struct ward__owed {
+    ward_ref asker;
+    uint32_t incarnation; /* of the asker */
     uint64_t request;
-    uint32_t incarnation; /* of the parent */
-    struct ward__timer deadline;
+    bool until_up;
+    SLIST_ENTRY(ward__owed) next;
 };
 
 struct ward__actor {
@@ -51,8 +52,10 @@ struct ward__actor {
     RB_ENTRY(ward__actor) by_path;
     const char *id; /* borrowed: the end of the path */
 
-    const ward_behavior *behavior; /* borrowed for ever */
-    const ward_strategy *strategy; /* borrowed for ever, or NULL */
+    const ward_behavior *behavior;     /* borrowed for ever; NULL: a supervisor */
+    const ward_strategy *strategy;     /* borrowed for ever, or NULL */
+    const ward_supervisor *supervisor; /* borrowed for ever, or NULL */
+    ward_spec spec; /* as it was given; id, args and fds are not to be used */
     int behavior_index;
     void *args; /* owned */
     size_t args_size;
@@ -60,7 +63,11 @@ struct ward__actor {
     size_t fd_count;
     int64_t start_ms, shutdown_ms, message_ms; /* INT64_MAX: no limit */
     unsigned redeliver;
+    uint64_t last_child; /* number of a dynamic child */
 
+    /* One life: from being started as a new actor until it ends for good. */
+    bool is_absent;       /* none: a spec without an actor */
+    uint32_t lives_ended; /* as the node's lives_over, carried out */
     struct ward__mailbox mailbox;
     struct ward__incarnation *now; /* owned; NULL: no process */
     uint32_t incarnation;          /* number of the process, or of the last one */
@@ -80,9 +87,10 @@ struct ward__actor {
 
     struct ward__timer deadline; /* of the start, of the stop */
     struct ward__timer delay;
-    struct ward__timer progress; /* of the message in hand */
-    uint64_t progress_seen;      /* done_number when it was set */
-    struct ward__spawn_answer spawn_answer;
+    struct ward__timer progress;                  /* of the message in hand */
+    uint64_t progress_seen;                       /* done_number when it was set */
+    SLIST_HEAD(ward__owed_list, ward__owed) owed; /* owned: answers */
+    struct ward__timer owed_deadline;             /* of those that wait until it is up */
 
     struct ward__ask_list asks_in;  /* it is to answer */
     struct ward__ask_list asks_out; /* its incarnation has asked */
@@ -91,19 +99,39 @@ struct ward__actor {
     size_t watcher_count, watcher_capacity;
 };
 
+/* Without a process and a mailbox. */
+bool ward__actor_is_supervisor(const struct ward__actor *actor);
+
 /* The actor of a node. */
 struct ward__actor *ward__actor_of(struct ward__node *node);
 
 /* The root of a new system. 0; -ENOMEM. */
 int ward__actor_new_root(struct ward_system *sys);
 
+/* The record of a child as a spec says, which the engine does not know yet: a new actor, or (is_absent)
+ * a spec only. 0; what ward_spawn returns. */
+int ward__actor_new(struct ward__actor *parent, const ward_spec *spec, bool is_absent,
+                    struct ward__actor **made);
+
 /* A child as a spec says, given to the engine. 0; what ward_spawn returns. */
 int ward__actor_spawn(struct ward__actor *parent, const ward_spec *spec, ward_ref *ref);
 
+/* An absent one becomes a new actor. 0; -ENOMEM. */
+int ward__actor_begin_life(struct ward__actor *actor);
+/* Its life is over. */
+void ward__actor_end_life(struct ward__actor *actor);
+
+/* The engine, its clock set: for an event. */
+struct ward__engine *ward__engine_of(struct ward__actor *actor);
+
 /* The living actor of a reference, or NULL. */
 struct ward__actor *ward__actor_find(struct ward_system *sys, ward_ref ref);
-/* The living actor of a path, or NULL. */
+/* The living actor of a path, or NULL; and the same, or an absent one. */
 struct ward__actor *ward__actor_lookup(struct ward_system *sys, const char *path);
+struct ward__actor *ward__actor_record(struct ward_system *sys, const char *path);
+
+/* The last record by path, absent or not, but for the root; NULL: there is none. */
+struct ward__actor *ward__actor_last(struct ward_system *sys);
 
 /* Its name may be taken by another from now on. */
 void ward__actor_free_name(struct ward__actor *actor);

@@ -210,3 +210,11 @@ ward__answer_request(struct ward__actor *asker, uint32_t incarnation, uint64_t r
     if (asker->incarnation == incarnation)
         ward__actor_say(asker, pack_answer, &answer);
 }
+
+void
+ward__answer_values(struct ward__actor *asker, uint64_t request, ward_raw values)
+{
+    struct ward__answer answer = {.request = request, .values = values};
+
+    ward__actor_say(asker, pack_answer, &answer);
+}

@@ -51,8 +51,9 @@ void ward__asks_forget(struct ward__actor *actor);
 /* A waiter gives up. */
 void ward__ask_waiter_leaves(struct ward_system *sys, struct ward__ask_waiter *waiter);
 
-/* An answer to a worker's request that is no ask. */
+/* An answer to a worker's request that is no ask; one with values. */
 void ward__answer_request(struct ward__actor *asker, uint32_t incarnation,
                           uint64_t request, int status, ward_ref ref);
+void ward__answer_values(struct ward__actor *asker, uint64_t request, ward_raw values);
 
 #endif

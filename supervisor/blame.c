@@ -61,7 +61,7 @@ begin_incarnation(struct ward__blame *blame, const struct ward__incarnation *inc
     blame->failure.user_us = inc->exit.user_us;
     blame->failure.system_us = inc->exit.system_us;
     blame->failure.max_rss_kb = inc->exit.max_rss_kb;
-    blame->failure.restarts_used = ward__window_used(&inc->actor->node.window, now);
+    blame->failure.restarts_used = ward__window_used(&inc->actor->node.budget.fast, now);
     copy_breadcrumb(blame, inc);
 }
 

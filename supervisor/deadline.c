@@ -8,9 +8,6 @@
 #include "supervisor/life.h"
 #include "supervisor/system.h"
 
-/* A parent that waits for a child's start has this much more than the child. */
-enum { SPAWN_SLACK_MS = 1000 };
-
 struct ward__actor *
 ward__actor_at(struct ward__timer *timer, size_t offset)
 {
@@ -51,7 +48,7 @@ ward__actor_force(struct ward__actor *actor)
     if (inc->is_cleanup && inc->pidfd < 0) { /* it was never even made */
         ward__incarnation_free(inc);
         ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
-        ward__engine_recovered(&actor->sys->engine, &actor->node);
+        ward__engine_recovered(ward__engine_of(actor), &actor->node);
         return;
     }
     ward__incarnation_kill(inc, WARD__DOOM_STOP, "stop");
@@ -102,28 +99,4 @@ ward__actor_watch_progress(struct ward__actor *actor)
         return;
     actor->progress_seen = box->done_number;
     ward__actor_set_deadline(actor, &actor->progress, actor->message_ms, message_is_late);
-}
-
-static void
-spawn_is_late(struct ward__timer *timer)
-{
-    struct ward__actor *actor =
-        ward__actor_at(timer, offsetof(struct ward__actor, spawn_answer.deadline));
-
-    ward__actor_answer_parent(actor, -ETIMEDOUT);
-    ward__engine_stop(&actor->sys->engine, &actor->node);
-    ward__system_pump(actor->sys);
-}
-
-void
-ward__actor_owe_answer(struct ward__actor *actor, uint64_t request)
-{
-    struct ward__spawn_answer *answer = &actor->spawn_answer;
-    int64_t after =
-        actor->start_ms == INT64_MAX ? INT64_MAX : actor->start_ms + SPAWN_SLACK_MS;
-
-    answer->is_owed = true;
-    answer->request = request;
-    answer->incarnation = actor->parent->incarnation;
-    ward__actor_set_deadline(actor, &answer->deadline, after, spawn_is_late);
 }

@@ -27,7 +27,4 @@ void ward__actor_force(struct ward__actor *actor);
 /* Arms the deadline of the message in hand, where there is one. */
 void ward__actor_watch_progress(struct ward__actor *actor);
 
-/* Its parent, a worker, waits for it to be up: the answer is owed, within a time. */
-void ward__actor_owe_answer(struct ward__actor *actor, uint64_t request);
-
 #endif

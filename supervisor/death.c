@@ -74,9 +74,9 @@ ward__actor_raised(struct ward__actor *actor, struct ward__blame *blame)
     take_poison(actor, &hand, blame, WARD_LETTER_POISON);
     keep_failure(actor, blame);
     ward__timer_cancel(&actor->sys->loop, &actor->deadline);
-    ward__engine_failed(&actor->sys->engine, &actor->node, true);
-    if (!is_asked)
-        return;
+    ward__engine_failed(ward__engine_of(actor), &actor->node, true);
+    if (!is_asked && actor->node.state == WARD__NODE_DECIDING)
+        return; /* the event follows the decision */
     actor->is_failure_cause = true;
     ward__actor_tell_failed(actor);
     ward__actor_say_verdict(actor, actor->node.must_exit);
@@ -98,16 +98,22 @@ void
 ward__actor_spawn_failed(struct ward__actor *actor, int error, const char *step)
 {
     struct ward__blame blame;
+    bool is_again;
     bool is_cleanup = actor->node.state == WARD__NODE_RECOVERING;
+    bool is_start = actor->node.state == WARD__NODE_STARTING;
 
     ward__timer_cancel(&actor->sys->loop, &actor->deadline);
     ward__blame_spawn(&blame, actor, error, step);
-    if (ward__engine_spawn_error(&actor->sys->engine, &actor->node))
+    is_again = ward__engine_spawn_error(ward__engine_of(actor), &actor->node);
+    if (is_again)
         ward__actor_tell(actor, WARD_EVENT_SPAWN_RETRY, &blame.failure);
-    else if (actor->node.state == WARD__NODE_DECIDING)
+    else if (is_start)
         keep_failure(actor, &blame);
     else if (is_cleanup)
         ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
+    if (is_start && actor->behavior != NULL && !is_again &&
+        actor->node.state != WARD__NODE_DECIDING)
+        ward__actor_tell_failed(actor); /* nothing is decided about it */
 }
 
 static void
@@ -123,7 +129,7 @@ cleanup_over(struct ward__actor *actor)
     else if (inc->stage != WARD__STAGE_GONE)
         ward__actor_tell(actor, WARD_EVENT_CLEANUP_FAILED, &blame.failure);
     bury(actor);
-    ward__engine_recovered(&actor->sys->engine, &actor->node);
+    ward__engine_recovered(ward__engine_of(actor), &actor->node);
 }
 
 /* Lost with the fork server: nobody's fault. A message of which something has left already
@@ -139,7 +145,7 @@ lost_over(struct ward__actor *actor, const struct ward__hand *hand,
         take_poison(actor, hand, blame, WARD_LETTER_INTERRUPTED);
     keep_failure(actor, blame);
     bury(actor);
-    ward__engine_lost(&actor->sys->engine, &actor->node);
+    ward__engine_lost(ward__engine_of(actor), &actor->node);
     if (!is_wanted) {
         ward__asks_incarnation_over(actor, -WARD_ECRASHED);
         return;
@@ -201,8 +207,8 @@ failure_over(struct ward__actor *actor, const struct ward__hand *hand,
     take_poison(actor, hand, blame, WARD_LETTER_POISON);
     keep_failure(actor, blame);
     bury(actor);
-    ward__engine_failed(&actor->sys->engine, &actor->node, false);
-    if (!is_asked)
+    ward__engine_failed(ward__engine_of(actor), &actor->node, false);
+    if (!is_asked && actor->node.state == WARD__NODE_DECIDING)
         return; /* the event follows the decision */
     actor->is_failure_cause = true;
     ward__actor_tell_failed(actor);
@@ -251,7 +257,7 @@ ward__actor_over(struct ward__actor *actor)
         status = inc->has_raised ? -WARD_ECRASHED : -WARD_ESTOPPED;
         bury(actor);
         ward__asks_incarnation_over(actor, status);
-        ward__engine_died(&actor->sys->engine, &actor->node);
+        ward__engine_died(ward__engine_of(actor), &actor->node);
     } else {
         failure_over(actor, &hand, &blame);
     }

@@ -11,6 +11,8 @@
 #include "supervisor/deadline.h"
 #include "supervisor/death.h"
 #include "supervisor/life.h"
+#include "supervisor/manage.h"
+#include "supervisor/owed.h"
 #include "supervisor/system.h"
 #include "supervisor/watch.h"
 
@@ -44,6 +46,11 @@ handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
                         tell->values);
         return;
     }
+    if (ward__actor_is_supervisor(to)) {
+        ward__post_dead(sys, WARD_LETTER_UNHANDLED, to->ref, to->path, tell->type,
+                        tell->values);
+        return;
+    }
     result = ward__post_raw(to, tell->type, (ward_ref){0, 0}, tell->values, false);
     if (result < 0)
         ward__post_dead(sys, letter_of(result), to->ref, to->path, tell->type,
@@ -70,6 +77,8 @@ handle_ask(struct ward__incarnation *inc, const struct ward__frame *frame)
         result = -WARD_EUNKNOWN;
     else if (to->is_draining)
         result = -WARD_ESTOPPED;
+    else if (ward__actor_is_supervisor(to))
+        result = -WARD_EUNHANDLED;
     else
         result =
             ward__ask_new(&from, to, ask->timeout_ms, ask->type, pack_same, &ask->values);
@@ -88,46 +97,37 @@ handle_reply(struct ward__incarnation *inc, const struct ward__frame *frame)
                         reply->values);
 }
 
-/* Numbers back to a spec; validated as one of the host's would be. */
+/* A child of the sender's, or of a supervisor: validated as one of the host's would be. */
 static int
-restore_spec(const struct ward__spawn *spawn, ward_spec *spec)
+start_for(struct ward__incarnation *inc, const struct ward__spawn *spawn, ward_ref *ref)
 {
-    *spec = (ward_spec){
-        .id = spawn->id,
-        .behavior = ward__registry_object(WARD_REGISTERED_BEHAVIOR, spawn->behavior),
-        .restart = (ward_restart_type)spawn->restart,
-        .args = spawn->args,
-        .start_ms = (int)spawn->start_ms,
-        .shutdown_ms = (int)spawn->shutdown_ms,
-        .message_ms = (int)spawn->message_ms,
-        .redeliver = (int)spawn->redeliver,
-        .mailbox = {spawn->mailbox_bytes, spawn->mailbox_messages},
-    };
-    if (spawn->strategy >= 0) {
-        spec->strategy = ward__registry_object(WARD_REGISTERED_STRATEGY, spawn->strategy);
-        if (spec->strategy == NULL)
-            return -ENOENT;
-    }
-    if (spec->behavior == NULL)
-        return -ENOENT;
-    return ward_spec_error(spec) == NULL ? 0 : -EINVAL;
+    struct ward__actor *supervisor = ward__actor_find(inc->actor->sys, spawn->to);
+    struct ward__actor *child;
+    ward_spec spec;
+    int result = ward__crossing_end(&spawn->spec, &spec);
+
+    if (result < 0)
+        return result;
+    if (spawn->to.id == 0)
+        return ward__actor_spawn(inc->actor, &spec, ref);
+    if (supervisor == NULL)
+        return -WARD_EUNKNOWN;
+    return ward__manage_start(supervisor, &spec, &child, ref);
 }
 
 static void
 handle_spawn(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__spawn *spawn = &frame->as.spawn;
-    struct ward__actor *parent = inc->actor;
-    ward_spec spec;
-    ward_ref ref;
-    int result = restore_spec(spawn, &spec);
+    struct ward__actor *asker = inc->actor;
+    ward_ref ref = {0, 0};
+    int result = start_for(inc, spawn, &ref);
 
     if (result == 0)
-        result = ward__actor_spawn(parent, &spec, &ref);
+        result = ward__owed_add(ward__actor_find(asker->sys, ref), asker, spawn->request,
+                                true);
     if (result < 0)
-        refuse(inc, spawn->request, result);
-    else
-        ward__actor_owe_answer(ward__actor_find(parent->sys, ref), spawn->request);
+        ward__answer_request(asker, asker->incarnation, spawn->request, result, ref);
 }
 
 static void
@@ -155,6 +155,12 @@ handle_lookup(struct ward__incarnation *inc, const struct ward__frame *frame)
     ward__answer_request(inc->actor, inc->actor->incarnation, lookup->request,
                          found != NULL ? 0 : -ENOENT,
                          found != NULL ? found->ref : (ward_ref){0, 0});
+}
+
+static void
+handle_manage(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    ward__manage_request(inc->actor, &frame->as.manage);
 }
 
 static void
@@ -230,7 +236,7 @@ static void (*const handlers[])(struct ward__incarnation *inc,
     [WARD__WATCH] = handle_watch,   [WARD__LOOKUP] = handle_lookup,
     [WARD__LOG] = handle_log,       [WARD__UNHANDLED] = handle_unhandled,
     [WARD__RAISED] = handle_raised, [WARD__QUIET] = handle_quiet,
-    [WARD__BYE] = handle_bye,
+    [WARD__BYE] = handle_bye,       [WARD__MANAGE] = handle_manage,
 };
 
 void

@@ -13,7 +13,10 @@
 #include "supervisor/deadline.h"
 #include "supervisor/death.h"
 #include "supervisor/incarnation.h"
+#include "supervisor/nonce.h"
+#include "supervisor/owed.h"
 #include "supervisor/post.h"
+#include "supervisor/report.h"
 #include "supervisor/system.h"
 #include "supervisor/watch.h"
 
@@ -26,11 +29,9 @@ void
 ward__actor_tell(struct ward__actor *actor, ward_event_kind kind,
                  const ward_failure *failure)
 {
-    ward__notice_event(actor->sys, &(ward_event){.kind = kind,
-                                                 .actor = actor->ref,
-                                                 .path = actor->path,
-                                                 .incarnation = actor->incarnation,
-                                                 .failure = failure});
+    ward_event event = {.kind = kind, .failure = failure};
+
+    ward__report(actor, &event);
 }
 
 static ward_directive
@@ -51,13 +52,10 @@ directive_of(enum ward__goal goal)
 void
 ward__actor_tell_failed(struct ward__actor *actor)
 {
-    ward__notice_event(actor->sys,
-                       &(ward_event){.kind = WARD_EVENT_FAILED,
-                                     .actor = actor->ref,
-                                     .path = actor->path,
-                                     .incarnation = actor->incarnation,
-                                     .failure = actor->failure,
-                                     .directive = directive_of(actor->node.goal)});
+    ward__report(actor, &(ward_event){.kind = WARD_EVENT_FAILED,
+                                      .failure = actor->failure,
+                                      .directive = directive_of(actor->node.goal)});
+    ward__report_low(actor);
     if (actor->poison != NULL)
         ward__post_dead_frame(actor, actor->poison_letter, actor->poison,
                               actor->poison_size);
@@ -97,7 +95,11 @@ reason_of(const struct ward__actor *actor)
     case WARD__ENDED_STOPPED:
         return actor->is_draining && !actor->is_stopping ? "drained" : "stopped";
     case WARD__ENDED_NORMAL:
-        return actor->own_reason;
+        return actor->behavior != NULL ? actor->own_reason : "shutdown";
+    case WARD__ENDED_INTENSITY:
+        return "intensity";
+    case WARD__ENDED_UNSTARTED:
+        return "not started";
     case WARD__ENDED_LIMIT:
         return "limit";
     case WARD__ENDED_DECIDED:
@@ -157,12 +159,30 @@ make_process(struct ward__actor *actor, enum ward__go_mode mode)
     return result;
 }
 
+/* Taken along with its group: the cause is the trigger's. */
 static void
-do_start(struct ward__actor *actor)
+take_cause(struct ward__actor *actor)
+{
+    const struct ward__node *parent = actor->node.parent;
+    struct ward__actor *trigger;
+
+    if (actor->lives == 0 || parent->trigger == NULL || parent->trigger == &actor->node)
+        return;
+    trigger = ward__actor_of(parent->trigger);
+    if (trigger->failure == NULL)
+        return;
+    free(actor->failure);
+    actor->failure = ward__failure_copy(trigger->failure);
+    actor->is_failure_cause = true;
+}
+
+static void
+start_process(struct ward__actor *actor)
 {
     bool is_first = actor->lives == 0;
     int result;
 
+    take_cause(actor);
     actor->incarnation = actor->lives;
     actor->own_reason[0] = '\0';
     result = make_process(actor, is_first ? WARD__GO_START : WARD__GO_RESTART);
@@ -171,6 +191,46 @@ do_start(struct ward__actor *actor)
     else
         ward__actor_set_deadline(actor, &actor->deadline, actor->start_ms,
                                  ward__actor_start_is_late);
+}
+
+/* The declared children, as they were declared; what was added or taken away is forgotten. */
+static void
+start_supervisor(struct ward__actor *actor)
+{
+    const ward_spec *spec = actor->supervisor->children;
+    bool is_dynamic = actor->supervisor->group == WARD_SIMPLE_ONE_FOR_ONE;
+
+    actor->incarnation = actor->lives++;
+    for (; !is_dynamic && spec != NULL && spec->id != NULL; spec++) {
+        struct ward__actor *child;
+        int result = ward__actor_new(actor, spec, true, &child);
+        if (result < 0) {
+            ward__actor_spawn_failed(actor, result, "adopt");
+            return;
+        }
+        ward__engine_adopt(ward__engine_of(actor), &actor->node, &child->node);
+    }
+    ward__engine_begin(ward__engine_of(actor), &actor->node);
+}
+
+static void
+do_start(struct ward__actor *actor)
+{
+    int result = actor->is_absent ? ward__actor_begin_life(actor) : 0;
+
+    if (result < 0)
+        ward__actor_spawn_failed(actor, result, "prepare");
+    else if (actor->behavior != NULL)
+        start_process(actor);
+    else
+        start_supervisor(actor);
+}
+
+/* A supervisor, all of whose children were started. */
+static void
+do_up(struct ward__actor *actor)
+{
+    ward__actor_is_up(actor);
 }
 
 static void
@@ -197,9 +257,9 @@ ask_decider(struct ward__actor *actor)
     const ward_strategy *strategy = actor->strategy;
     ward_directive directive;
 
-    if (strategy == NULL)
+    if (strategy == NULL && actor->parent->supervisor == NULL)
         return WARD_DIRECTIVE_STOP;
-    if (strategy->decider == NULL)
+    if (strategy == NULL || strategy->decider == NULL)
         return WARD_DIRECTIVE_RESTART;
     ward__is_in_decider = true;
     directive = strategy->decider(actor->failure);
@@ -212,11 +272,11 @@ do_decide(struct ward__actor *actor)
 {
     ward_directive directive = WARD_DIRECTIVE_STOP;
 
-    if (actor->node.goal != WARD__GOAL_STOP && actor->failure != NULL)
+    if (actor->node.goal != WARD__GOAL_STOP && actor->node.goal != WARD__GOAL_HOLD &&
+        actor->failure != NULL)
         directive = ask_decider(actor);
     actor->has_escalation = false;
-    ward__engine_directive(&actor->sys->engine, &actor->node, directive,
-                           ward__clock_ms());
+    ward__engine_directive(ward__engine_of(actor), &actor->node, directive);
     actor->is_failure_cause = true;
     ward__actor_tell_failed(actor);
     ward__actor_say_verdict(actor, actor->node.must_exit);
@@ -233,7 +293,7 @@ static void
 do_halt(struct ward__actor *actor)
 {
     if (actor->now == NULL) {
-        ward__engine_died(&actor->sys->engine, &actor->node);
+        ward__engine_died(ward__engine_of(actor), &actor->node);
     } else if (actor->node.options.is_brutal) {
         ward__incarnation_kill(actor->now, WARD__DOOM_STOP, "stop");
     } else {
@@ -257,7 +317,7 @@ do_finish(struct ward__actor *actor)
                                   actor->is_failure_cause ? actor->failure : NULL};
 
     if (actor->now == NULL) {
-        ward__engine_died(&actor->sys->engine, &actor->node);
+        ward__engine_died(ward__engine_of(actor), &actor->node);
         return;
     }
     actor->now->stage = WARD__STAGE_LAST;
@@ -270,7 +330,7 @@ static void
 do_exit(struct ward__actor *actor)
 {
     if (actor->now == NULL) {
-        ward__engine_died(&actor->sys->engine, &actor->node);
+        ward__engine_died(ward__engine_of(actor), &actor->node);
         return;
     }
     ward__actor_set_deadline(actor, &actor->deadline, EXIT_MS, ward__actor_stop_is_late);
@@ -285,7 +345,7 @@ do_recover(struct ward__actor *actor)
 
     if (result < 0) {
         ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
-        ward__engine_recovered(&actor->sys->engine, &actor->node);
+        ward__engine_recovered(ward__engine_of(actor), &actor->node);
         return;
     }
     ward__actor_set_deadline(actor, &actor->deadline, actor->shutdown_ms,
@@ -298,14 +358,19 @@ delay_over(struct ward__timer *timer)
     struct ward__actor *actor =
         ward__actor_at(timer, offsetof(struct ward__actor, delay));
 
-    ward__engine_expired(&actor->sys->engine, &actor->node);
+    ward__engine_expired(ward__engine_of(actor), &actor->node);
     ward__system_pump(actor->sys);
 }
 
 static void
 do_delay(struct ward__actor *actor)
 {
-    ward__actor_set_deadline(actor, &actor->delay, actor->node.delay_ms, delay_over);
+    int64_t delay = actor->node.delay_ms;
+    int64_t jitter = delay * actor->spec.backoff.jitter_percent / 100;
+
+    if (jitter > 0)
+        delay -= (int64_t)(ward__nonce() % (uint64_t)(jitter + 1));
+    ward__actor_set_deadline(actor, &actor->delay, delay, delay_over);
 }
 
 /* ---- the end ---- */
@@ -326,17 +391,37 @@ end_of(const struct ward__actor *actor)
     }
 }
 
-void
-ward__actor_answer_parent(struct ward__actor *actor, int status)
+/* A supervisor has given up: a failure of its own. */
+static void
+describe_giving_up(struct ward__actor *supervisor, const struct ward__actor *child,
+                   ward_failure *record)
 {
-    struct ward__spawn_answer *answer = &actor->spawn_answer;
+    *record = (ward_failure){.cause = WARD_CAUSE_INTENSITY,
+                             .phase = WARD_PHASE_IDLE,
+                             .by = WARD_BY_SELF,
+                             .actor = supervisor->ref,
+                             .path = supervisor->path,
+                             .origin = supervisor->ref,
+                             .origin_path = supervisor->path,
+                             .incarnation = supervisor->incarnation,
+                             .step = "",
+                             .raised = "",
+                             .text = "too many restarts of its children",
+                             .breadcrumb = "",
+                             .last = child->failure};
+}
 
-    if (!answer->is_owed)
-        return;
-    answer->is_owed = false;
-    ward__timer_cancel(&actor->sys->loop, &answer->deadline);
-    ward__answer_request(actor->parent, answer->incarnation, answer->request, status,
-                         status == 0 ? actor->ref : (ward_ref){0, 0});
+static bool
+is_handed_up(const struct ward__actor *actor)
+{
+    const struct ward__node *parent = &actor->parent->node;
+
+    if (actor->node.why == WARD__ENDED_UNSTARTED)
+        return actor->parent->behavior == NULL && actor->parent->parent != NULL &&
+               (parent->goal == WARD__GOAL_FAIL || parent->why == WARD__ENDED_UNSTARTED);
+    return actor->node.goal == WARD__GOAL_ESCALATE &&
+           (parent->goal == WARD__GOAL_FAIL || parent->goal == WARD__GOAL_ESCALATE ||
+            parent->why == WARD__ENDED_UNSTARTED);
 }
 
 /* The parent fails with this failure: the same record, about somebody else. */
@@ -346,15 +431,18 @@ hand_up(struct ward__actor *actor)
     struct ward__actor *parent = actor->parent;
     ward_failure record;
 
-    if (actor->failure == NULL || (parent->node.goal != WARD__GOAL_FAIL &&
-                                   parent->node.goal != WARD__GOAL_ESCALATE))
-        return;
-    if (parent->has_escalation)
+    if (!is_handed_up(actor) || parent->has_escalation)
         return; /* the first one counts */
+    if (actor->node.why == WARD__ENDED_INTENSITY) {
+        describe_giving_up(parent, actor, &record);
+    } else if (actor->failure != NULL) {
+        record = *actor->failure;
+        record.actor = parent->ref;
+        record.path = parent->path;
+    } else {
+        return;
+    }
     parent->has_escalation = true;
-    record = *actor->failure;
-    record.actor = parent->ref;
-    record.path = parent->path;
     free(parent->failure);
     parent->failure = ward__failure_copy(&record);
 }
@@ -374,34 +462,49 @@ end_root(struct ward__actor *root)
     sys->has_stopped = true;
 }
 
+/* A life is over for good: letters, asks, the event, the name, the watchers, in this order. */
 static void
-do_end(struct ward__actor *actor)
+conclude(struct ward__actor *actor)
 {
     const char *reason = reason_of(actor);
     ward_end end = end_of(actor);
+    bool is_ignored = actor->node.why == WARD__ENDED_IGNORED;
 
+    ward__post_bury(actor, WARD_LETTER_STOPPED);
+    ward__asks_fail_all(actor, -WARD_ESTOPPED);
+    if (actor->behavior == NULL && actor->node.why == WARD__ENDED_UNSTARTED)
+        ward__actor_tell_failed(actor);
+    ward__report(actor, &(ward_event){.kind = WARD_EVENT_STOPPED,
+                                      .failure = actor->failure,
+                                      .text = reason,
+                                      .end = end});
+    if (actor->node.state == WARD__NODE_ENDED)
+        ward__actor_free_name(actor);
+    ward__slots_remove(&actor->sys->actors, actor->ref.id);
+    ward__watch_tell(actor, end, reason);
+    if (is_ignored)
+        actor->sys->last_ignored = actor->ref;
+    ward__owed_ended(actor, is_ignored ? -WARD_EIGNORED : -WARD_ESTART);
+    hand_up(actor);
+    ward__actor_end_life(actor);
+}
+
+/* The life is concluded already: see ward__actor_effect. */
+static void
+do_absent(struct ward__actor *actor)
+{
+    (void)actor;
+}
+
+static void
+do_end(struct ward__actor *actor)
+{
     if (actor->parent == NULL) {
         end_root(actor);
         return;
     }
-    ward__post_bury(actor, WARD_LETTER_STOPPED);
-    ward__asks_fail_all(actor, -WARD_ESTOPPED);
-    ward__notice_event(actor->sys, &(ward_event){.kind = WARD_EVENT_STOPPED,
-                                                 .actor = actor->ref,
-                                                 .path = actor->path,
-                                                 .incarnation = actor->incarnation,
-                                                 .failure = actor->failure,
-                                                 .text = reason,
-                                                 .end = end});
-    ward__actor_free_name(actor);
-    ward__slots_remove(&actor->sys->actors, actor->ref.id);
-    ward__watch_tell(actor, end, reason);
-    if (actor->node.why == WARD__ENDED_IGNORED)
-        actor->sys->last_ignored = actor->ref;
-    ward__actor_answer_parent(
-        actor, actor->node.why == WARD__ENDED_IGNORED ? -WARD_EIGNORED : -WARD_ESTART);
-    if (actor->node.goal == WARD__GOAL_ESCALATE)
-        hand_up(actor);
+    if (!actor->is_absent)
+        conclude(actor);
     ward__actor_free(actor);
 }
 
@@ -410,16 +513,33 @@ static void (*const effects[])(struct ward__actor *actor) = {
     [WARD__NODE_HALTING] = do_halt,   [WARD__NODE_FINISHING] = do_finish,
     [WARD__NODE_EXITING] = do_exit,   [WARD__NODE_RECOVERING] = do_recover,
     [WARD__NODE_DELAYED] = do_delay,  [WARD__NODE_ENDED] = do_end,
+    [WARD__NODE_UP] = do_up,          [WARD__NODE_ABSENT] = do_absent,
 };
 
 void
 ward__actor_effect(struct ward__actor *actor)
 {
     ward__timer_cancel(&actor->sys->loop, &actor->delay);
+    if (actor->lives_ended != actor->node.lives_over) {
+        actor->lives_ended = actor->node.lives_over;
+        if (!actor->is_absent)
+            conclude(actor);
+    }
     effects[actor->node.state](actor);
 }
 
 /* ---- what its process says ---- */
+
+void
+ward__actor_is_up(struct ward__actor *actor)
+{
+    bool is_again = actor->was_up || actor->lives > 1;
+
+    actor->is_failure_cause = false;
+    ward__actor_tell(actor, is_again ? WARD_EVENT_RESTARTED : WARD_EVENT_STARTED, NULL);
+    actor->was_up = true;
+    ward__owed_up(actor);
+}
 
 void
 ward__actor_ready(struct ward__actor *actor)
@@ -427,21 +547,15 @@ ward__actor_ready(struct ward__actor *actor)
     if (actor->node.state ==
         WARD__NODE_STARTING) /* else it is the deadline of its stop */
         ward__timer_cancel(&actor->sys->loop, &actor->deadline);
-    ward__engine_ready(&actor->sys->engine, &actor->node);
-    actor->is_failure_cause = false;
-    ward__actor_tell(actor,
-                     actor->was_up || actor->lives > 1 ? WARD_EVENT_RESTARTED
-                                                       : WARD_EVENT_STARTED,
-                     NULL);
-    actor->was_up = true;
-    ward__actor_answer_parent(actor, 0);
+    ward__engine_ready(ward__engine_of(actor), &actor->node);
+    ward__actor_is_up(actor);
     ward__actor_write(actor);
 }
 
 void
 ward__actor_ignored(struct ward__actor *actor)
 {
-    ward__engine_ignored(&actor->sys->engine, &actor->node);
+    ward__engine_ignored(ward__engine_of(actor), &actor->node);
 }
 
 void
@@ -450,7 +564,7 @@ ward__actor_quiet(struct ward__actor *actor, int why, const char *reason)
     static const enum ward__says says[] = {[WARD__QUIET_ASKED] = WARD__SAYS_ASKED,
                                            [WARD__QUIET_STOP] = WARD__SAYS_STOP,
                                            [WARD__QUIET_RESTART] = WARD__SAYS_RESTART};
-    struct ward__engine *engine = &actor->sys->engine;
+    struct ward__engine *engine = ward__engine_of(actor);
 
     /* Its page says that the last message is done. */
     if (ward__channel_progress(&actor->now->channel, &actor->mailbox) < 0) {
@@ -468,7 +582,10 @@ ward__actor_quiet(struct ward__actor *actor, int why, const char *reason)
     }
     if (why == WARD__QUIET_STOP)
         strncpy(actor->own_reason, reason, sizeof actor->own_reason - 1);
-    ward__engine_quiet(engine, &actor->node, says[why], ward__clock_ms());
+    ward__engine_quiet(engine, &actor->node, says[why]);
+    ward__report_low(actor);
+    if (why == WARD__QUIET_STOP && actor->node.goal == WARD__GOAL_RESTART)
+        ward__report_exited(actor);
 }
 
 /* ---- ends that somebody asks for ---- */
@@ -497,10 +614,14 @@ drain(struct ward__actor *actor)
 int
 ward__actor_end(struct ward__actor *actor, int how)
 {
+    if (actor->behavior == NULL && how == WARD__HOW_DRAIN)
+        how = WARD__HOW_STOP; /* a supervisor has nothing to be drained */
+    if (actor->behavior == NULL && how == WARD__HOW_KILL)
+        return -EINVAL;
     switch (how) {
     case WARD__HOW_STOP:
         actor->is_stopping = true;
-        ward__engine_stop(&actor->sys->engine, &actor->node);
+        ward__engine_stop(ward__engine_of(actor), &actor->node);
         return 0;
     case WARD__HOW_DRAIN:
         return drain(actor);
@@ -509,7 +630,7 @@ ward__actor_end(struct ward__actor *actor, int how)
             ward__incarnation_kill(actor->now, WARD__DOOM_KILL, "");
         return 0;
     case WARD__HOW_RESTART:
-        ward__engine_restart(&actor->sys->engine, &actor->node);
+        ward__engine_restart(ward__engine_of(actor), &actor->node);
         return 0;
     default:
         return -EINVAL;

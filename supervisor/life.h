@@ -18,6 +18,8 @@ int ward__actor_end(struct ward__actor *actor, int how);
 
 /* What its process says of itself. */
 void ward__actor_ready(struct ward__actor *actor);
+/* The same for one that has no process. */
+void ward__actor_is_up(struct ward__actor *actor);
 void ward__actor_ignored(struct ward__actor *actor);
 void ward__actor_quiet(struct ward__actor *actor, int why, const char *reason);
 
@@ -29,9 +31,6 @@ void ward__actor_say(struct ward__actor *actor,
                      const void *what);
 /* Tells one that raised whether to exit now or to wait for FINISH. */
 void ward__actor_say_verdict(struct ward__actor *actor, bool is_exit);
-
-/* Answers a parent that waits for it to be up. */
-void ward__actor_answer_parent(struct ward__actor *actor, int status);
 
 /* An event about it; and the one about its failure, with the message that it died of. */
 void ward__actor_tell(struct ward__actor *actor, ward_event_kind kind,

@@ -9,6 +9,7 @@
 #include "supervisor/ask.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/life.h"
+#include "supervisor/manage.h"
 #include "supervisor/post.h"
 #include "supervisor/system.h"
 #include "supervisor/watch.h"
@@ -91,6 +92,8 @@ root_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
     }
     if (actor->is_draining)
         return post_dead(sys, WARD_LETTER_STOPPED, to, ward__type_of(values), &list);
+    if (ward__actor_is_supervisor(actor))
+        return post_dead(sys, WARD_LETTER_UNHANDLED, to, ward__type_of(values), &list);
     result = ward__post(actor, ward__type_of(values), (ward_ref){0, 0}, pack_list, &list,
                         false);
     if (result == -EAGAIN)
@@ -113,6 +116,8 @@ find_asked(ward_system *sys, ward_ref to, struct ward__actor **actor)
     *actor = ward__actor_find(sys, to);
     if (*actor == NULL)
         return -WARD_EUNKNOWN;
+    if (ward__actor_is_supervisor(*actor))
+        return -WARD_EUNHANDLED;
     return (*actor)->is_draining ? -WARD_ESTOPPED : 0;
 }
 
@@ -272,6 +277,36 @@ root_lookup(ward_ctx *ctx, const char *path, ward_ref *ref)
     return 0;
 }
 
+static int
+root_start_child(ward_ctx *ctx, ward_ref supervisor, const ward_spec *spec, ward_ref *ref)
+{
+    ward_system *sys = system_of(ctx);
+    struct ward__actor *actor = ward__actor_find(sys, supervisor);
+    struct ward__actor *child;
+    int result;
+
+    if (actor == NULL)
+        return -WARD_EUNKNOWN;
+    result = ward__manage_start(actor, spec, &child, ref);
+    ward__system_settle(sys);
+    return result;
+}
+
+static int
+root_manage(ward_ctx *ctx, enum ward__manage_op op, ward_ref of, const char *id,
+            struct ward__managed *managed)
+{
+    ward_system *sys = system_of(ctx);
+    struct ward__actor *actor = ward__actor_find(sys, of);
+    int result;
+
+    if (actor == NULL)
+        return -WARD_EUNKNOWN;
+    result = ward__manage_call(actor, op, id, managed);
+    ward__system_settle(sys);
+    return result;
+}
+
 const struct ward__verbs ward__root_verbs = {
     .check = root_check,
     .tell = root_tell,
@@ -284,4 +319,6 @@ const struct ward__verbs ward__root_verbs = {
     .end = root_end,
     .watch = root_watch,
     .lookup = root_lookup,
+    .start_child = root_start_child,
+    .manage = root_manage,
 };

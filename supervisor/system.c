@@ -52,12 +52,10 @@ static void
 release(ward_system *sys)
 {
     struct ward__actor *actor;
-    uint32_t at = 0;
 
     ward__link_close(&sys->link);
-    while ((actor = ward__slots_each(&sys->actors, &at)) != NULL)
-        if (actor != sys->root)
-            ward__actor_free(actor);
+    while ((actor = ward__actor_last(sys)) != NULL)
+        ward__actor_free(actor);
     ward__actor_free(sys->root);
     sys->root = NULL;
     ward__slots_done(&sys->actors);
@@ -136,8 +134,9 @@ break_down(ward_system *sys)
                                               .incarnation = actor->incarnation,
                                               .text = "system failed",
                                               .end = WARD_END_KILLED});
-        ward__actor_free(actor);
     }
+    while ((actor = ward__actor_last(sys)) != NULL)
+        ward__actor_free(actor);
     ward__engine_init(&sys->engine, &sys->root->node);
     ward__asks_fail_all(sys->root, -WARD_ESTOPPED);
     ward__timer_cancel(&sys->loop, &sys->stop_deadline);
@@ -408,8 +407,29 @@ ward_wait_up(ward_system *sys, ward_ref ref, int timeout_ms)
     if (actor == NULL)
         return ward_ref_equal(sys->last_ignored, ref) ? -WARD_EIGNORED : -WARD_ESTART;
     if (result == -ETIMEDOUT)
-        ward__engine_stop(&sys->engine, &actor->node);
+        ward__engine_stop(ward__engine_of(actor), &actor->node);
     ward__system_settle(sys);
+    return result;
+}
+
+static bool
+is_gone(void *user)
+{
+    const struct up_wait *wait = user;
+
+    return ward__actor_find(wait->sys, wait->ref) == NULL;
+}
+
+int
+ward_wait_down(ward_system *sys, ward_ref ref, int timeout_ms)
+{
+    struct up_wait wait = {sys, ref};
+    int result = check_outside(sys);
+
+    if (result == 0)
+        result = ward__system_run_until(sys, is_gone, &wait, deadline_in(timeout_ms));
+    if (result == 0 || result == -ETIMEDOUT)
+        ward__system_settle(sys);
     return result;
 }
 
@@ -454,7 +474,7 @@ ward_system_stop(ward_system *sys)
     if (stop_ms != WARD_INFINITE)
         ward__timer_set(&sys->loop, &sys->stop_deadline,
                         ward__clock_ms() + (stop_ms > 0 ? stop_ms : 0), stop_is_late);
-    ward__engine_stop(&sys->engine, &sys->root->node);
+    ward__engine_stop(ward__engine_of(sys->root), &sys->root->node);
     ward__system_settle(sys);
     return 0;
 }

@@ -148,6 +148,33 @@ await(struct ward__worker *w, uint64_t handle, struct ward__answer *answer)
     return result < 0 ? result : (int)answer->status;
 }
 
+int
+ward__call_begin(struct ward__worker *w, uint64_t *request)
+{
+    int result = check_not_cleanup(w);
+
+    if (result == 0 && w->is_halting)
+        result = -ECANCELED;
+    return result == 0 ? open_request(w, NULL, NULL, request) : result;
+}
+
+int
+ward__call_send(struct ward__worker *w, uint64_t request,
+                void (*pack)(struct ward__sink *sink, const void *what), const void *what)
+{
+    int result = ward__outbox_put(&w->outbox, pack, what);
+
+    if (result < 0)
+        close_request(w, request);
+    return result;
+}
+
+int
+ward__call_await(struct ward__worker *w, uint64_t request, struct ward__answer *answer)
+{
+    return await(w, request, answer);
+}
+
 static int
 worker_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
            const ward_value *values, size_t count)
@@ -231,53 +258,19 @@ pack_spawn(struct ward__sink *sink, const void *what)
 }
 
 static int
-describe(const ward_spec *spec, struct ward__spawn *spawn)
-{
-    int behavior = ward__registry_index(WARD_REGISTERED_BEHAVIOR, spec->behavior);
-    int strategy = -1;
-
-    if (spec->strategy != NULL)
-        strategy = ward__registry_index(WARD_REGISTERED_STRATEGY, spec->strategy);
-    if (behavior < 0 || (spec->strategy != NULL && strategy < 0))
-        return -ENOENT;
-    if (spec->fd_count > 0)
-        return -EINVAL; /* descriptors are the host's to give */
-    *spawn = (struct ward__spawn){.id = spec->id,
-                                  .behavior = behavior,
-                                  .strategy = strategy,
-                                  .restart = spec->restart,
-                                  .start_ms = spec->start_ms,
-                                  .shutdown_ms = spec->shutdown_ms,
-                                  .message_ms = spec->message_ms,
-                                  .redeliver = spec->redeliver,
-                                  .mailbox_bytes = spec->mailbox.bytes,
-                                  .mailbox_messages = spec->mailbox.messages,
-                                  .args = spec->args};
-    return 0;
-}
-
-static int
 worker_spawn(ward_ctx *ctx, ward_ref *ref, const ward_spec *spec)
 {
     struct ward__worker *w = worker_of(ctx);
     struct ward__answer answer;
-    struct ward__spawn spawn;
-    int result = check_not_cleanup(w);
+    struct ward__spawn spawn = {.to = {0, 0}};
+    int result = ward__crossing_begin(&spawn.spec, spec);
 
-    if (result == 0 && w->is_halting)
-        result = -ESHUTDOWN;
     if (result == 0)
-        result = describe(spec, &spawn);
+        result = ward__call_begin(w, &spawn.request);
     if (result == 0)
-        result = open_request(w, NULL, NULL, &spawn.request);
-    if (result < 0)
-        return result;
-    result = ward__outbox_put(&w->outbox, pack_spawn, &spawn);
-    if (result < 0) {
-        close_request(w, spawn.request);
-        return result;
-    }
-    result = await(w, spawn.request, &answer);
+        result = ward__call_send(w, spawn.request, pack_spawn, &spawn);
+    if (result == 0)
+        result = ward__call_await(w, spawn.request, &answer);
     if (result == -ECANCELED)
         return -ESHUTDOWN;
     if (result == 0)
@@ -333,20 +326,14 @@ worker_lookup(ward_ctx *ctx, const char *path, ward_ref *ref)
     struct ward__worker *w = worker_of(ctx);
     struct ward__lookup lookup = {.path = path};
     struct ward__answer answer;
-    int result = check_not_cleanup(w);
+    int result = strlen(path) <= WARD_MAX_PATH ? 0 : -ENOENT;
 
-    if (result == 0 && strlen(path) > WARD_MAX_PATH)
-        result = -ENOENT;
     if (result == 0)
-        result = open_request(w, NULL, NULL, &lookup.request);
-    if (result < 0)
-        return result;
-    result = ward__outbox_put(&w->outbox, pack_lookup, &lookup);
-    if (result < 0) {
-        close_request(w, lookup.request);
-        return result;
-    }
-    result = await(w, lookup.request, &answer);
+        result = ward__call_begin(w, &lookup.request);
+    if (result == 0)
+        result = ward__call_send(w, lookup.request, pack_lookup, &lookup);
+    if (result == 0)
+        result = ward__call_await(w, lookup.request, &answer);
     if (result == 0)
         *ref = answer.ref;
     return result;
@@ -364,6 +351,8 @@ const struct ward__verbs ward__worker_verbs = {
     .end = worker_end,
     .watch = worker_watch,
     .lookup = worker_lookup,
+    .start_child = ward__worker_start_child,
+    .manage = ward__worker_manage,
 };
 
 /* ---- what only a worker has ---- */

@@ -105,4 +105,23 @@ _Noreturn void ward__worker_exit(struct ward__worker *w);
 
 void ward__phase_set(struct ward__worker *w, ward_phase phase);
 
+/* ---- verbs.c: questions to the host that block ---- */
+
+/* A number for it. 0; -EPERM: in a cleanup; -ECANCELED: it halts; -ENOMEM. */
+int ward__call_begin(struct ward__worker *w, uint64_t *request);
+/* 0, or a negative code, and it is over. */
+int ward__call_send(struct ward__worker *w, uint64_t request,
+                    void (*pack)(struct ward__sink *sink, const void *what),
+                    const void *what);
+/* Publishes, and waits. The answer's status; its values lie in the arena. */
+int ward__call_await(struct ward__worker *w, uint64_t request,
+                     struct ward__answer *answer);
+
+/* ---- manage.c ---- */
+
+int ward__worker_start_child(ward_ctx *ctx, ward_ref supervisor, const ward_spec *spec,
+                             ward_ref *ref);
+int ward__worker_manage(ward_ctx *ctx, enum ward__manage_op op, ward_ref of,
+                        const char *id, struct ward__managed *managed);
+
 #endif

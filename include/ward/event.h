@@ -15,15 +15,18 @@ WARD_BEGIN
 
 /* One table makes the kinds and their names. */
 #define WARD_EVENTS(X)                                                                   \
-    X(STARTED, "started")                  /* up for the first time */                   \
-    X(RESTARTED, "restarted")              /* up again: post_restart is through */       \
-    X(FAILED, "failed")                    /* failure and directive are set */           \
-    X(DEAD_LETTER, "dead letter")          /* message and letter are set */              \
-    X(STOPPED, "stopped")                  /* ended for good; reason says why */         \
-    X(SPAWN_RETRY, "spawn retry")          /* no process could be made: tried again */   \
-    X(CLEANUP_FAILED, "cleanup failed")    /* post_stop itself failed; failure is set */ \
-    X(CLEANUP_SKIPPED, "cleanup skipped")  /* post_stop was cut off at the deadline */   \
-    X(LOG, "log")                          /* a line of the actor's, in text */          \
+    X(STARTED, "started")                 /* up for the first time */                    \
+    X(RESTARTED, "restarted")             /* up again: post_restart is through */        \
+    X(FAILED, "failed")                   /* failure and directive are set */            \
+    X(DEAD_LETTER, "dead letter")         /* message and letter are set */               \
+    X(STOPPED, "stopped")                 /* ended for good; reason says why */          \
+    X(SPAWN_RETRY, "spawn retry")         /* no process could be made: tried again */    \
+    X(CLEANUP_FAILED, "cleanup failed")   /* post_stop itself failed; failure is set */  \
+    X(CLEANUP_SKIPPED, "cleanup skipped") /* post_stop was cut off at the deadline */    \
+    X(EXITED, "exited")                   /* a normal end, and it is restarted */        \
+    X(BUDGET_LOW,                                                                        \
+      "budget low") /* 80 % used up: text says whose, "own" or "supervisor" */           \
+    X(LOG, "log")   /* a line of the actor's, in text */                                 \
     X(FORKSERVER_LOST, "fork server lost") /* its workers are started again */           \
     X(EVENTS_LOST, "events lost")          /* no memory: count says how many */
 
@@ -62,6 +65,21 @@ typedef enum ward_letter {
 #undef WARD_LETTER_ENUM
 } ward_letter;
 
+/* Which of OTP's supervisor reports an event is. */
+#define WARD_REPORTS(X)                                                                  \
+    X(NONE, "")                                                                          \
+    X(PROGRESS, "progress")                 /* it is up */                               \
+    X(CHILD_TERMINATED, "child terminated") /* it ended, and that was judged */          \
+    X(START_ERROR, "start error")           /* a start that was asked for failed */      \
+    X(SHUTDOWN_ERROR, "shutdown error")     /* it failed while it was being stopped */   \
+    X(SHUTDOWN, "shutdown")                 /* a supervisor gives up */
+
+typedef enum ward_report {
+#define WARD_REPORT_ENUM(name, text) WARD_REPORT_##name,
+    WARD_REPORTS(WARD_REPORT_ENUM)
+#undef WARD_REPORT_ENUM
+} ward_report;
+
 /* Everything lives until the callback returns. */
 typedef struct ward_event {
     ward_event_kind kind;
@@ -75,15 +93,25 @@ typedef struct ward_event {
     const char *text;            /* STOPPED: the reason; LOG: the line; else "" */
     ward_end end;                /* STOPPED: how */
     uint64_t count;              /* EVENTS_LOST */
+    /* Of events about an actor or a supervisor: */
+    ward_report report;
+    uint32_t attempt; /* restarts since it was last healthy (spec.h: backoff) */
+    int64_t
+        retry_ms; /* the pause before the restart that was decided; -1: there is none */
+    ward_budget budget; /* what is used up, this restart counted */
 } ward_event;
 
 /* [any process] The words of the tables above; "?" for a wrong number. */
 WARD_API const char *ward_event_name(ward_event_kind kind);
 WARD_API const char *ward_letter_name(ward_letter letter);
+WARD_API const char *ward_report_name(ward_report report);
 
 /* [any process] The event in one line, cut at `size` with its NUL. Returns what snprintf
  * would. */
 WARD_API int ward_event_format(const ward_event *event, char *buffer, size_t size);
+
+/* [any process] The event as a report of several lines, each with its newline. As above. */
+WARD_API int ward_event_report(const ward_event *event, char *buffer, size_t size);
 
 WARD_END
 

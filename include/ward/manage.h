@@ -25,7 +25,7 @@ typedef enum ward_child_state {
     WARD_CHILD_STOPPING,   /* for good */
     WARD_CHILD_RESTARTING, /* it failed or its group did; its next start may have to wait */
     WARD_CHILD_WAITING,    /* down with its group, until that is started again */
-    WARD_CHILD_ABSENT,     /* a spec without a process: it ended, was terminated, or ignored */
+    WARD_CHILD_ABSENT, /* a spec without a process: it ended, was terminated, or ignored */
 } ward_child_state;
 
 typedef struct ward_child {

@@ -96,6 +96,10 @@ WARD_API int ward_settle(ward_system *sys, int timeout_ms);
  * callbacks wait. */
 WARD_API int ward_wait_up(ward_system *sys, ward_ref ref, int timeout_ms);
 
+/* [host] Waits until `ref` has ended for good; it stops nothing. 0, also for one that nobody has;
+ * -ETIMEDOUT; -EDEADLK inside a callback. Runs ward only, callbacks wait. */
+WARD_API int ward_wait_down(ward_system *sys, ward_ref ref, int timeout_ms);
+
 /* [host] Begins the ordered stop of all actors and returns at once; ward_run returns when it
  * is done. 0, also the second time. */
 WARD_API int ward_system_stop(ward_system *sys);

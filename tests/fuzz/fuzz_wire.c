@@ -58,9 +58,11 @@ check_from_worker(const struct ward__frame *frame, struct ward_arena *arena)
     else if (frame->kind == WARD__UNHANDLED)
         check_list(frame->as.unhandled.values, arena);
     else if (frame->kind == WARD__SPAWN)
-        MUST(strlen(frame->as.spawn.id) <= WARD_MAX_ID);
+        MUST(strlen(frame->as.spawn.spec.id) <= WARD_MAX_ID);
     else if (frame->kind == WARD__LOOKUP)
         MUST(strlen(frame->as.lookup.path) <= WARD_MAX_PATH);
+    else if (frame->kind == WARD__MANAGE)
+        MUST(strlen(frame->as.manage.id) <= WARD_MAX_ID);
     else if (frame->kind == WARD__QUIET)
         MUST(strlen(frame->as.quiet.reason) <= WARD_MAX_ID);
 }

@@ -264,7 +264,9 @@ pack_raised(struct ward__sink *sink)
 static void
 pack_spawn(struct ward__sink *sink)
 {
-    ward__wire_spawn(sink, &(struct ward__spawn){.id = "child", .strategy = -1});
+    ward__wire_spawn(
+        sink,
+        &(struct ward__spawn){.spec = {.id = "child", .strategy = -1, .supervisor = -1}});
 }
 
 static void

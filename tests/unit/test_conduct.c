@@ -39,6 +39,7 @@ static const struct row rows[] = {
     {"END", WARD__END, 0, {BORN, UP, BAD, BAD, LAST, BAD}, BAD},
     {"WATCH", WARD__WATCH, 0, {BORN, UP, BAD, BAD, LAST, BAD}, BAD},
     {"LOOKUP", WARD__LOOKUP, 0, {BORN, UP, BAD, BAD, LAST, BAD}, BAD},
+    {"MANAGE", WARD__MANAGE, 0, {BORN, UP, BAD, BAD, LAST, BAD}, BAD},
     {"LOG", WARD__LOG, 0, {BORN, UP, BAD, BAD, LAST, BAD}, LAST},
     {"UNHANDLED", WARD__UNHANDLED, 0, {BAD, UP, BAD, BAD, BAD, BAD}, BAD},
     {"RAISED", WARD__RAISED, 0, {RAISED, RAISED, BAD, BAD, LAST, BAD}, LAST},

@@ -1,6 +1,7 @@
 /* What ward_spec_error says: ipc/spec.c. */
 #include <limits.h>
 
+#include <ward/register.h>
 #include <ward/verbs.h>
 
 #include "tests/unit/support.h"
@@ -14,6 +15,7 @@ receive(ward_ctx *ctx, const ward_message *msg)
 }
 
 static const ward_behavior behavior = {.name = "b", .receive = receive};
+WARD_REGISTER(behavior);
 static const ward_spec good = {.id = "parser", .behavior = &behavior};
 
 /* The complaint names the actor and the field. */
@@ -202,9 +204,13 @@ arguments_and_descriptors_must_be_there(void **state)
 static bool
 is_good_strategy(ward_strategy strategy, const char *field)
 {
+    static ward_strategy tried;
     ward_spec spec = good;
 
-    spec.strategy = &strategy;
+    tried = strategy;
+    tried.name = "tried";
+    assert_int_equal(ward_register(WARD_REGISTERED_STRATEGY, &tried), 0);
+    spec.strategy = &tried;
     if (ward_spec_error(&spec) == NULL)
         return true;
     assert_refused(&spec, field);

@@ -164,7 +164,7 @@ look_around(const struct ward__frame *frame)
     if (frame->kind == WARD__LOG)
         assert_true(strlen(frame->as.log) < FRAME_BYTES);
     if (frame->kind == WARD__SPAWN)
-        assert_true(strlen(frame->as.spawn.id) <= WARD_MAX_ID);
+        assert_true(strlen(frame->as.spawn.spec.id) <= WARD_MAX_ID);
     if (frame->kind == WARD__LOOKUP)
         assert_true(strlen(frame->as.lookup.path) <= WARD_MAX_PATH);
     if (frame->kind == WARD__MESSAGE)

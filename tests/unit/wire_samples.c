@@ -224,32 +224,62 @@ check_reply(const struct ward__frame *frame)
 static void
 pack_spawn(struct ward__sink *sink)
 {
-    ward__wire_spawn(sink, &(struct ward__spawn){.request = 1,
-                                                 .id = "id",
-                                                 .behavior = 2,
-                                                 .strategy = -1,
-                                                 .restart = WARD_TEMPORARY,
-                                                 .start_ms = 4,
-                                                 .shutdown_ms = WARD_ZERO,
-                                                 .message_ms = WARD_INFINITE,
-                                                 .redeliver = 100,
-                                                 .mailbox_bytes = INT64_MAX,
-                                                 .mailbox_messages = 8,
-                                                 .args = {"\1\2\3", 3}});
+    const struct ward__crossing spec = {
+        .id = "id",
+        .behavior = 2,
+        .supervisor = -1,
+        .strategy = -1,
+        .significant = true,
+        .restart = WARD_TEMPORARY,
+        .first_ms = 5,
+        .max_ms = 6,
+        .healthy_ms = 7,
+        .jitter_percent = 9,
+        .start_ms = 4,
+        .shutdown_ms = WARD_ZERO,
+        .redeliver = 100,
+        .message_ms = WARD_INFINITE,
+        .mailbox_messages = 8,
+        .mailbox_bytes = INT64_MAX,
+        .args = {"\1\2\3", 3},
+    };
+
+    ward__wire_spawn(sink, &(struct ward__spawn){1, alice, spec});
 }
 
 static void
 check_spawn(const struct ward__frame *frame)
 {
-    const struct ward__spawn *s = &frame->as.spawn;
+    const struct ward__crossing *s = &frame->as.spawn.spec;
 
+    assert_true(frame->as.spawn.request == 1);
+    assert_true(ward_ref_equal(frame->as.spawn.to, alice));
     assert_string_equal(s->id, "id");
-    assert_true(s->request == 1 && s->behavior == 2 && s->strategy == -1);
+    assert_true(s->behavior == 2 && s->supervisor == -1 && s->strategy == -1);
+    assert_true(s->significant && s->first_ms == 5 && s->max_ms == 6);
+    assert_true(s->healthy_ms == 7 && s->jitter_percent == 9);
     assert_true(s->restart == WARD_TEMPORARY && s->start_ms == 4);
     assert_true(s->shutdown_ms == WARD_ZERO && s->message_ms == WARD_INFINITE);
     assert_true(s->redeliver == 100 && s->mailbox_bytes == INT64_MAX);
     assert_int_equal(s->mailbox_messages, 8);
     assert_memory_equal(s->args.data, "\1\2\3", 3);
+}
+
+static void
+pack_manage(struct ward__sink *sink)
+{
+    ward__wire_manage(sink,
+                      &(struct ward__manage){14, WARD__MANAGE_DELETE, alice, "child"});
+}
+
+static void
+check_manage(const struct ward__frame *frame)
+{
+    const struct ward__manage *m = &frame->as.manage;
+
+    assert_true(m->request == 14 && m->op == WARD__MANAGE_DELETE);
+    assert_true(ward_ref_equal(m->of, alice));
+    assert_string_equal(m->id, "child");
 }
 
 static void
@@ -379,6 +409,7 @@ const struct wire_sample wire_samples[] = {
     {WARD__END, pack_end, check_end},
     {WARD__WATCH, pack_watch, check_watch},
     {WARD__LOOKUP, pack_lookup, check_lookup},
+    {WARD__MANAGE, pack_manage, check_manage},
     {WARD__LOG, pack_log, check_log},
     {WARD__UNHANDLED, pack_unhandled, check_unhandled},
     {WARD__RAISED, pack_raised, check_raised},
