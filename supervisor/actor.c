@@ -15,6 +15,7 @@
 #include "ipc/registry.h"
 #include "ipc/spec.h"
 #include "supervisor/ask.h"
+#include "supervisor/change.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/nonce.h"
 #include "supervisor/owed.h"
@@ -216,6 +217,16 @@ take_bytes(struct ward__actor *actor, const ward_spec *spec)
     return 0;
 }
 
+static void
+drop_bytes(struct ward__actor *actor)
+{
+    for (size_t i = 0; i < actor->fd_count; i++)
+        ward__fd_close(&actor->fds[i]);
+    actor->fd_count = 0;
+    free(actor->args);
+    actor->args = NULL;
+}
+
 static int
 take_constants(struct ward__actor *actor, const ward_spec *spec)
 {
@@ -268,8 +279,8 @@ describe_backoff(const ward_backoff *backoff, struct ward__node_options *options
     options->healthy_ms = milliseconds(backoff->healthy_ms, (first + most) / 2);
 }
 
-static int
-make_node(struct ward__actor *actor, const ward_spec *spec)
+static struct ward__node_options
+options_of(const struct ward__actor *actor, const ward_spec *spec)
 {
     const ward_strategy *strategy = spec->strategy;
     bool is_governed = actor->parent->supervisor != NULL;
@@ -296,7 +307,24 @@ make_node(struct ward__actor *actor, const ward_spec *spec)
     if (spec->supervisor != NULL)
         describe_policy(spec->supervisor, &options.policy);
     describe_backoff(&spec->backoff, &options);
+    return options;
+}
+
+static int
+make_node(struct ward__actor *actor, const ward_spec *spec)
+{
+    struct ward__node_options options = options_of(actor, spec);
+
     return ward__node_init(&actor->node, &options);
+}
+
+static void
+take_numbers(struct ward__actor *actor, const ward_spec *spec)
+{
+    actor->start_ms = milliseconds(spec->start_ms, DEFAULT_START_MS);
+    actor->shutdown_ms = milliseconds(spec->shutdown_ms, DEFAULT_SHUTDOWN_MS);
+    actor->message_ms = milliseconds(spec->message_ms, INT64_MAX);
+    actor->redeliver = spec->redeliver > 0 ? (unsigned)spec->redeliver : 0;
 }
 
 static int
@@ -312,10 +340,7 @@ fill(struct ward__actor *actor, const ward_spec *spec)
         result = take_bytes(actor, spec);
     if (result < 0)
         return result;
-    actor->start_ms = milliseconds(spec->start_ms, DEFAULT_START_MS);
-    actor->shutdown_ms = milliseconds(spec->shutdown_ms, DEFAULT_SHUTDOWN_MS);
-    actor->message_ms = milliseconds(spec->message_ms, INT64_MAX);
-    actor->redeliver = spec->redeliver > 0 ? (unsigned)spec->redeliver : 0;
+    take_numbers(actor, spec);
     ward__mailbox_init(&actor->mailbox, spec->mailbox.bytes, spec->mailbox.messages);
     return 0;
 }
@@ -362,6 +387,53 @@ ward__actor_spawn(struct ward__actor *parent, const ward_spec *spec, ward_ref *r
     return 0;
 }
 
+/* ---- changing ---- */
+
+int
+ward__actor_new_rules(struct ward__actor *actor, const ward_supervisor *rules)
+{
+    struct ward__policy policy;
+    int result;
+
+    describe_policy(rules, &policy);
+    result = ward__node_new_policy(&actor->node, &policy);
+    if (result < 0)
+        return result;
+    actor->supervisor = rules;
+    actor->spec.supervisor = rules;
+    return 0;
+}
+
+int
+ward__actor_new_spec(struct ward__actor *actor, const ward_spec *spec)
+{
+    struct ward__actor made = {.sys = actor->sys, .parent = actor->parent};
+    struct ward__node_options options;
+    int result = take_constants(&made, spec);
+
+    if (result == 0)
+        result = take_bytes(&made, spec);
+    options = options_of(actor, spec);
+    if (result == 0)
+        result = ward__node_new_options(&actor->node, &options);
+    if (result < 0) {
+        drop_bytes(&made);
+        return result;
+    }
+    drop_bytes(actor);
+    actor->args = made.args;
+    actor->args_size = made.args_size;
+    memcpy(actor->fds, made.fds, sizeof made.fds);
+    actor->fd_count = made.fd_count;
+    actor->spec = *spec;
+    actor->behavior = made.behavior;
+    actor->behavior_index = made.behavior_index;
+    actor->strategy = made.strategy;
+    actor->supervisor = made.supervisor;
+    take_numbers(actor, spec);
+    return 0;
+}
+
 /* ---- freeing: a record, finished or half made ---- */
 
 void
@@ -382,14 +454,13 @@ ward__actor_free(struct ward__actor *actor)
     ward__actor_free_name(actor);
     if (actor->ref.id != 0)
         ward__slots_remove(&actor->sys->actors, actor->ref.id);
-    for (size_t i = 0; i < actor->fd_count; i++)
-        ward__fd_close(&actor->fds[i]);
+    ward__change_forget(actor);
+    drop_bytes(actor);
     ward__mailbox_done(&actor->mailbox);
     ward__node_done(&actor->node);
     free(actor->watchers);
     free(actor->poison);
     free(actor->failure);
-    free(actor->args);
     free(actor->path);
     free(actor);
 }

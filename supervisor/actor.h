@@ -21,6 +21,7 @@
 
 struct ward__incarnation;
 struct ward__ask;
+struct ward__change;
 
 enum { WARD__ACTOR_FDS = 16 };
 
@@ -63,7 +64,10 @@ struct ward__actor {
     size_t fd_count;
     int64_t start_ms, shutdown_ms, message_ms; /* INT64_MAX: no limit */
     unsigned redeliver;
-    uint64_t last_child; /* number of a dynamic child */
+    uint64_t last_child;         /* number of a dynamic child */
+    bool is_declared;            /* among the children of its supervisor's rules */
+    bool is_stale;               /* a change has not come to it yet */
+    struct ward__change *change; /* owned: under way for its children, or NULL */
 
     /* One life: from being started as a new actor until it ends for good. */
     bool is_absent;       /* none: a spec without an actor */
@@ -115,6 +119,11 @@ int ward__actor_new(struct ward__actor *parent, const ward_spec *spec, bool is_a
 
 /* A child as a spec says, given to the engine. 0; what ward_spawn returns. */
 int ward__actor_spawn(struct ward__actor *parent, const ward_spec *spec, ward_ref *ref);
+
+/* Other rules for its children; another spec of the same kind, for its next start. 0; -ENOMEM, and
+ * nothing has changed; what ward_spawn returns. */
+int ward__actor_new_rules(struct ward__actor *actor, const ward_supervisor *rules);
+int ward__actor_new_spec(struct ward__actor *actor, const ward_spec *spec);
 
 /* An absent one becomes a new actor. 0; -ENOMEM. */
 int ward__actor_begin_life(struct ward__actor *actor);

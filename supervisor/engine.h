@@ -187,6 +187,10 @@ void ward__engine_init(struct ward__engine *engine, struct ward__node *root);
 
 /* A node that nobody knows yet. 0; -ENOMEM, the only failure there is. */
 int ward__node_init(struct ward__node *node, const struct ward__node_options *options);
+/* Other rules, or options of the same kind, with fresh windows. 0; -ENOMEM, and nothing changed. */
+int ward__node_new_policy(struct ward__node *node, const struct ward__policy *policy);
+int ward__node_new_options(struct ward__node *node,
+                           const struct ward__node_options *options);
 void ward__node_done(struct ward__node *node);
 
 /* The next node whose state has an effect, or NULL. */
@@ -239,6 +243,8 @@ void ward__engine_start_child(struct ward__engine *e, struct ward__node *supervi
 void ward__engine_restart_child(struct ward__engine *e, struct ward__node *node);
 /* It is stopped, and stays ABSENT; a restart of its group for its sake is over. */
 void ward__engine_terminate_child(struct ward__engine *e, struct ward__node *node);
+/* It becomes the youngest among its siblings. */
+void ward__engine_move_last(struct ward__engine *e, struct ward__node *node);
 /* An ABSENT child is forgotten. */
 void ward__engine_delete_child(struct ward__engine *e, struct ward__node *node);
 

@@ -341,3 +341,14 @@ ward__engine_delete_child(struct ward__engine *e, struct ward__node *node)
     node->parent->child_count--;
     TAILQ_REMOVE(&node->parent->children, node, sibling);
 }
+
+void
+ward__engine_move_last(struct ward__engine *e, struct ward__node *node)
+{
+    struct ward__node *parent = node->parent;
+
+    (void)e;
+    TAILQ_REMOVE(&parent->children, node, sibling);
+    TAILQ_INSERT_TAIL(&parent->children, node, sibling);
+    node->order = ++parent->last_order;
+}

@@ -208,6 +208,7 @@ start_supervisor(struct ward__actor *actor)
             ward__actor_spawn_failed(actor, result, "adopt");
             return;
         }
+        child->is_declared = true;
         ward__engine_adopt(ward__engine_of(actor), &actor->node, &child->node);
     }
     ward__engine_begin(ward__engine_of(actor), &actor->node);

@@ -69,6 +69,40 @@ ward__node_init(struct ward__node *node, const struct ward__node_options *option
     return result;
 }
 
+int
+ward__node_new_policy(struct ward__node *node, const struct ward__policy *policy)
+{
+    struct ward__budget intensity;
+    int result = ward__budget_init(&intensity, policy->intensity, policy->period_ms,
+                                   policy->slow_intensity, policy->slow_period_ms);
+
+    if (result < 0)
+        return result;
+    ward__budget_done(&node->intensity);
+    node->intensity = intensity;
+    node->options.policy = *policy;
+    return 0;
+}
+
+int
+ward__node_new_options(struct ward__node *node, const struct ward__node_options *options)
+{
+    struct ward__budget budget;
+    int result = 0;
+
+    if (options->policy.is_supervisor)
+        result = ward__node_new_policy(node, &options->policy);
+    if (result == 0)
+        result = ward__budget_init(&budget, options->max_restarts, options->within_ms,
+                                   options->slow_max_restarts, options->slow_within_ms);
+    if (result < 0)
+        return result;
+    ward__budget_done(&node->budget);
+    node->budget = budget;
+    node->options = *options;
+    return 0;
+}
+
 void
 ward__node_done(struct ward__node *node)
 {

@@ -7,6 +7,7 @@
 
 #include "ipc/clock.h"
 #include "supervisor/ask.h"
+#include "supervisor/change.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/life.h"
 #include "supervisor/manage.h"
@@ -303,6 +304,25 @@ root_manage(ward_ctx *ctx, enum ward__manage_op op, ward_ref of, const char *id,
     if (actor == NULL)
         return -WARD_EUNKNOWN;
     result = ward__manage_call(actor, op, id, managed);
+    ward__system_settle(sys);
+    return result;
+}
+
+int
+ward_change(ward_ctx *ctx, ward_ref supervisor, const ward_supervisor *rules)
+{
+    ward_system *sys = system_of(ctx);
+    struct ward__actor *actor;
+    int result = ctx != NULL ? ctx->verbs->check(ctx) : -EINVAL;
+
+    if (result == 0 && ctx->verbs != &ward__root_verbs)
+        result = -ECHILD;
+    if (result < 0)
+        return result;
+    actor = ward__actor_find(sys, supervisor);
+    if (actor == NULL)
+        return -WARD_EUNKNOWN;
+    result = ward__change_begin(actor, rules);
     ward__system_settle(sys);
     return result;
 }

@@ -11,6 +11,7 @@
 #include "ipc/failure.h"
 #include "ipc/fault.h"
 #include "supervisor/ask.h"
+#include "supervisor/change.h"
 #include "supervisor/deadline.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/life.h"
@@ -92,6 +93,7 @@ ward_system_new(ward_system **made, const ward_system_options *options)
     sys->frame_bytes =
         options->frame_bytes != 0 ? (size_t)options->frame_bytes : (size_t)FRAME_DEFAULT;
     RB_INIT(&sys->paths);
+    TAILQ_INIT(&sys->changes);
     ward__notices_init(&sys->notices);
     ward__sink_init(&sys->scratch, sys->frame_bytes + SCRATCH_SLACK);
     result = open_system(sys);
@@ -165,8 +167,12 @@ ward__system_pump(ward_system *sys)
     if (sys->is_pumping)
         return;
     sys->is_pumping = true;
-    while (!sys->is_broken && (node = ward__engine_next(&sys->engine)) != NULL)
-        ward__actor_effect(ward__actor_of(node));
+    do {
+        while (!sys->is_broken && (node = ward__engine_next(&sys->engine)) != NULL)
+            ward__actor_effect(ward__actor_of(node));
+        if (!sys->is_broken)
+            ward__changes_go_on(sys);
+    } while (!sys->is_broken && !TAILQ_EMPTY(&sys->engine.queue));
     sys->is_pumping = false;
     if (sys->is_broken)
         break_down(sys);

@@ -44,6 +44,7 @@ struct ward_system {
     struct ward__slots actors; /* struct ward__actor, owned */
     struct ward__actor *root;  /* owned: the host as an actor, without a process */
     struct ward__slots asks;   /* struct ward__ask, owned */
+    TAILQ_HEAD(, ward__change) changes; /* under way */
     struct ward__timer stop_deadline;
     struct ward__timer wakeup; /* notices are due: the descriptor is to say so */
     ward_ref last_ignored;     /* the last actor that started with WARD_START_IGNORE */

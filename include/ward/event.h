@@ -25,8 +25,9 @@ WARD_BEGIN
     X(CLEANUP_SKIPPED, "cleanup skipped") /* post_stop was cut off at the deadline */    \
     X(EXITED, "exited")                   /* a normal end, and it is restarted */        \
     X(BUDGET_LOW,                                                                        \
-      "budget low") /* 80 % used up: text says whose, "own" or "supervisor" */           \
-    X(LOG, "log")   /* a line of the actor's, in text */                                 \
+      "budget low")       /* 80 % used up: text says whose, "own" or "supervisor" */     \
+    X(CHANGED, "changed") /* ward_change is over; text: where it stopped */              \
+    X(LOG, "log")         /* a line of the actor's, in text */                           \
     X(FORKSERVER_LOST, "fork server lost") /* its workers are started again */           \
     X(EVENTS_LOST, "events lost")          /* no memory: count says how many */
 

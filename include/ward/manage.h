@@ -99,6 +99,21 @@ WARD_API void ward_childspec_free(ward_spec *spec);
  */
 WARD_API int ward_get_budget(ward_ctx *ctx, ward_ref ref, ward_budget *budget);
 
+/*
+ * [host] Other rules and children for a supervisor that is running, applied child by child while
+ * the others work (OTP's code_change, for specs): declared children that are declared no more
+ * are ended, last one first; then, in the new order, new ones are started, and those whose spec
+ * differs are restarted with it, keeping reference and mailbox, each when the one before is up.
+ * Children that ward_start_child added stay. A supervisor below whose rules differ is restarted
+ * as a whole; of a dynamic one the children get the new template and keep their arguments.
+ * Windows of what has changed begin anew. Returns at once; WARD_EVENT_CHANGED says when it is
+ * through, or, in its text, at which child it stopped: what was done by then stays.
+ * 0; -EINVAL, -ENOENT: see ward_check_specs; -WARD_ERESTARTING: the supervisor is not up, or a change
+ * is under way.
+ */
+WARD_API int ward_change(ward_ctx *ctx, ward_ref supervisor,
+                         const ward_supervisor *rules);
+
 WARD_END
 
 #endif

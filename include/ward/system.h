@@ -107,6 +107,10 @@ WARD_API int ward_system_stop(ward_system *sys);
 /* [host] The failure that escalated past the root, or NULL. Lives as long as sys. */
 WARD_API const ward_failure *ward_system_failure(const ward_system *sys);
 
+/* [host] The tree as text, a line for each child: id, state, incarnation, process, messages queued,
+ * restarts used up. Cut at `size` with its NUL. Returns what snprintf would. */
+WARD_API int ward_dump(ward_system *sys, char *buffer, size_t size);
+
 /* [host] How many of the messages to `ref` are queued or in hand; negative: -WARD_EUNKNOWN. */
 WARD_API int64_t ward_mailbox_count(ward_system *sys, ward_ref ref);
 
