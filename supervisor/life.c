@@ -12,13 +12,13 @@
 #include "supervisor/ask.h"
 #include "supervisor/deadline.h"
 #include "supervisor/death.h"
+#include "supervisor/ending.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/nonce.h"
 #include "supervisor/owed.h"
 #include "supervisor/post.h"
 #include "supervisor/report.h"
 #include "supervisor/system.h"
-#include "supervisor/watch.h"
 
 /* A process that was told to exit has this long. */
 enum { EXIT_MS = 1000 };
@@ -86,34 +86,6 @@ ward__actor_write(struct ward__actor *actor)
 
 /* ---- what the engine wants ---- */
 
-static const char *
-reason_of(const struct ward__actor *actor)
-{
-    if (actor->node.goal == WARD__GOAL_ESCALATE && actor->node.why == WARD__ENDED_DECIDED)
-        return "escalated";
-    switch (actor->node.why) {
-    case WARD__ENDED_STOPPED:
-        return actor->is_draining && !actor->is_stopping ? "drained" : "stopped";
-    case WARD__ENDED_NORMAL:
-        return actor->behavior != NULL ? actor->own_reason : "shutdown";
-    case WARD__ENDED_INTENSITY:
-        return "intensity";
-    case WARD__ENDED_UNSTARTED:
-        return "not started";
-    case WARD__ENDED_LIMIT:
-        return "limit";
-    case WARD__ENDED_DECIDED:
-        return actor->strategy != NULL && actor->strategy->decider != NULL
-                   ? "stopped by decider"
-                   : "failed";
-    case WARD__ENDED_TEMPORARY:
-        return "failed";
-    case WARD__ENDED_IGNORED:
-        return "ignored";
-    }
-    return "";
-}
-
 /* How long one that raised waits for the verdict. One that is killed instead of stopped waits,
  * too: it is not stopped yet. */
 static int64_t
@@ -137,7 +109,7 @@ describe_go(struct ward__actor *actor, enum ward__go_mode mode, struct ward__go 
         .frame_bytes = actor->sys->frame_bytes,
         .shutdown_ms = verdict_ms(actor),
         .path = actor->path,
-        .reason = mode == WARD__GO_CLEANUP ? reason_of(actor) : "",
+        .reason = mode == WARD__GO_CLEANUP ? ward__actor_reason(actor) : "",
         .args = {actor->args, actor->args_size},
         .failure = actor->is_failure_cause ? actor->failure : NULL,
     };
@@ -314,7 +286,7 @@ pack_finish(struct ward__sink *sink, const void *what)
 static void
 do_finish(struct ward__actor *actor)
 {
-    struct ward__finish finish = {reason_of(actor),
+    struct ward__finish finish = {ward__actor_reason(actor),
                                   actor->is_failure_cause ? actor->failure : NULL};
 
     if (actor->now == NULL) {
@@ -376,120 +348,6 @@ do_delay(struct ward__actor *actor)
 
 /* ---- the end ---- */
 
-static ward_end
-end_of(const struct ward__actor *actor)
-{
-    switch (actor->node.why) {
-    case WARD__ENDED_STOPPED:
-        return WARD_END_STOPPED;
-    case WARD__ENDED_NORMAL:
-    case WARD__ENDED_IGNORED:
-        return WARD_END_NORMAL;
-    default:
-        return actor->failure != NULL && actor->failure->cause == WARD_CAUSE_KILLED
-                   ? WARD_END_KILLED
-                   : WARD_END_FAILURE;
-    }
-}
-
-/* A supervisor has given up: a failure of its own. */
-static void
-describe_giving_up(struct ward__actor *supervisor, const struct ward__actor *child,
-                   ward_failure *record)
-{
-    *record = (ward_failure){.cause = WARD_CAUSE_INTENSITY,
-                             .phase = WARD_PHASE_IDLE,
-                             .by = WARD_BY_SELF,
-                             .actor = supervisor->ref,
-                             .path = supervisor->path,
-                             .origin = supervisor->ref,
-                             .origin_path = supervisor->path,
-                             .incarnation = supervisor->incarnation,
-                             .step = "",
-                             .raised = "",
-                             .text = "too many restarts of its children",
-                             .breadcrumb = "",
-                             .last = child->failure};
-}
-
-static bool
-is_handed_up(const struct ward__actor *actor)
-{
-    const struct ward__node *parent = &actor->parent->node;
-
-    if (actor->node.why == WARD__ENDED_UNSTARTED)
-        return actor->parent->behavior == NULL && actor->parent->parent != NULL &&
-               (parent->goal == WARD__GOAL_FAIL || parent->why == WARD__ENDED_UNSTARTED);
-    return actor->node.goal == WARD__GOAL_ESCALATE &&
-           (parent->goal == WARD__GOAL_FAIL || parent->goal == WARD__GOAL_ESCALATE ||
-            parent->why == WARD__ENDED_UNSTARTED);
-}
-
-/* The parent fails with this failure: the same record, about somebody else. */
-static void
-hand_up(struct ward__actor *actor)
-{
-    struct ward__actor *parent = actor->parent;
-    ward_failure record;
-
-    if (!is_handed_up(actor) || parent->has_escalation)
-        return; /* the first one counts */
-    if (actor->node.why == WARD__ENDED_INTENSITY) {
-        describe_giving_up(parent, actor, &record);
-    } else if (actor->failure != NULL) {
-        record = *actor->failure;
-        record.actor = parent->ref;
-        record.path = parent->path;
-    } else {
-        return;
-    }
-    parent->has_escalation = true;
-    free(parent->failure);
-    parent->failure = ward__failure_copy(&record);
-}
-
-static void
-end_root(struct ward__actor *root)
-{
-    struct ward_system *sys = root->sys;
-
-    if (root->node.goal == WARD__GOAL_ESCALATE) {
-        sys->failure = root->failure;
-        root->failure = NULL;
-        sys->has_failed = true;
-    }
-    ward__asks_fail_all(root, -WARD_ESTOPPED);
-    ward__timer_cancel(&sys->loop, &sys->stop_deadline);
-    sys->has_stopped = true;
-}
-
-/* A life is over for good: letters, asks, the event, the name, the watchers, in this order. */
-static void
-conclude(struct ward__actor *actor)
-{
-    const char *reason = reason_of(actor);
-    ward_end end = end_of(actor);
-    bool is_ignored = actor->node.why == WARD__ENDED_IGNORED;
-
-    ward__post_bury(actor, WARD_LETTER_STOPPED);
-    ward__asks_fail_all(actor, -WARD_ESTOPPED);
-    if (actor->behavior == NULL && actor->node.why == WARD__ENDED_UNSTARTED)
-        ward__actor_tell_failed(actor);
-    ward__report(actor, &(ward_event){.kind = WARD_EVENT_STOPPED,
-                                      .failure = actor->failure,
-                                      .text = reason,
-                                      .end = end});
-    if (actor->node.state == WARD__NODE_ENDED)
-        ward__actor_free_name(actor);
-    ward__slots_remove(&actor->sys->actors, actor->ref.id);
-    ward__watch_tell(actor, end, reason);
-    if (is_ignored)
-        actor->sys->last_ignored = actor->ref;
-    ward__owed_ended(actor, is_ignored ? -WARD_EIGNORED : -WARD_ESTART);
-    hand_up(actor);
-    ward__actor_end_life(actor);
-}
-
 /* The life is concluded already: see ward__actor_effect. */
 static void
 do_absent(struct ward__actor *actor)
@@ -501,11 +359,11 @@ static void
 do_end(struct ward__actor *actor)
 {
     if (actor->parent == NULL) {
-        end_root(actor);
+        ward__actor_end_root(actor);
         return;
     }
     if (!actor->is_absent)
-        conclude(actor);
+        ward__actor_conclude(actor);
     ward__actor_free(actor);
 }
 
@@ -524,7 +382,7 @@ ward__actor_effect(struct ward__actor *actor)
     if (actor->lives_ended != actor->node.lives_over) {
         actor->lives_ended = actor->node.lives_over;
         if (!actor->is_absent)
-            conclude(actor);
+            ward__actor_conclude(actor);
     }
     effects[actor->node.state](actor);
 }
