@@ -60,6 +60,7 @@ map_page(struct ward__channel *channel, int fd, size_t size, uint64_t done)
         return -errno;
     channel->page = memory;
     channel->outbox_size = size - WARD__PAGE_SIZE;
+    atomic_store(&channel->page->halt, channel->is_halting);
     channel->page->version = WARD__PAGE_VERSION;
     channel->page->outbox_size = (uint32_t)channel->outbox_size;
     atomic_store(&channel->page->commit, ward__commit_pack(0, (uint32_t)done));
@@ -328,6 +329,7 @@ ward__channel_want(struct ward__channel *channel)
 void
 ward__channel_halt(struct ward__channel *channel)
 {
+    channel->is_halting = true;
     if (channel->page != NULL)
         atomic_store(&channel->page->halt, 1);
 }

@@ -23,6 +23,7 @@ struct ward__channel {
     int fd;                  /* owned; -1: none */
     struct ward__page *page; /* owned mapping; NULL: none */
     size_t outbox_size;
+    bool is_halting; /* HALT was said, maybe before it was open */
     struct ward__framebuf in;
     uint64_t received; /* bytes of the worker's stream, whether by socket or by page */
     struct ward__sink lane; /* frames not yet written */

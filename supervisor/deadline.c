@@ -38,6 +38,15 @@ ward__actor_start_is_late(struct ward__timer *timer)
     ward__system_pump(sys);
 }
 
+/* Its start has so long from now on: what the fork server takes for a crowd is not its fault. */
+void
+ward__actor_is_born(struct ward__actor *actor)
+{
+    if (actor->node.state == WARD__NODE_STARTING)
+        ward__actor_set_deadline(actor, &actor->deadline, actor->start_ms,
+                                 ward__actor_start_is_late);
+}
+
 void
 ward__actor_force(struct ward__actor *actor)
 {

@@ -21,6 +21,9 @@ struct ward__actor *ward__actor_at(struct ward__timer *timer, size_t offset);
 void ward__actor_start_is_late(struct ward__timer *timer);
 void ward__actor_stop_is_late(struct ward__timer *timer);
 
+/* It has a process: the deadline of its start is set. */
+void ward__actor_is_born(struct ward__actor *actor);
+
 /* A deadline of the stop has passed: the process is killed. */
 void ward__actor_force(struct ward__actor *actor);
 

@@ -45,8 +45,15 @@ ward__incarnation_watch(struct ward__incarnation *inc)
 
 /* ---- birth ---- */
 
+static void
+pack_go(struct ward__sink *sink, const void *what)
+{
+    ward__wire_go(sink, what);
+}
+
 int
-ward__incarnation_new(struct ward__actor *actor, bool is_cleanup)
+ward__incarnation_new(struct ward__actor *actor, bool is_cleanup,
+                      const struct ward__go *go)
 {
     struct ward__incarnation *inc = WARD__NEW(calloc(1, sizeof *inc));
     int result;
@@ -58,19 +65,27 @@ ward__incarnation_new(struct ward__actor *actor, bool is_cleanup)
     inc->stage = is_cleanup ? WARD__STAGE_LAST : WARD__STAGE_BORN;
     inc->pidfd = inc->worker_end = inc->page_fd = -1;
     ward__channel_init(&inc->channel);
-    result =
-        ward__channel_open(&inc->channel, actor->sys->frame_bytes,
-                           actor->mailbox.done_number, &inc->worker_end, &inc->page_fd);
+    inc->channel_watcher.owner = inc;
+    inc->death_watcher.owner = inc;
+    result = ward__channel_say(&inc->channel, pack_go, go);
     if (result == 0)
         result = ward__link_spawn(&actor->sys->link, inc);
     if (result < 0) {
         ward__incarnation_free(inc);
         return result;
     }
-    inc->channel_watcher.owner = inc;
-    inc->death_watcher.owner = inc;
     actor->now = inc;
     return 0;
+}
+
+int
+ward__incarnation_open(struct ward__incarnation *inc)
+{
+    struct ward__actor *actor = inc->actor;
+
+    return ward__channel_open(&inc->channel, actor->sys->frame_bytes,
+                              actor->mailbox.done_number, &inc->worker_end,
+                              &inc->page_fd);
 }
 
 void
@@ -98,8 +113,10 @@ ward__incarnation_spawned(struct ward__incarnation *inc, pid_t pid, int pidfd)
 {
     inc->pid = pid;
     inc->pidfd = pidfd;
-    if (!inc->is_cleanup)
+    if (!inc->is_cleanup) {
         inc->actor->lives++;
+        ward__actor_is_born(inc->actor);
+    }
     ward__loop_watch(loop_of(inc), &inc->death_watcher, pidfd, WARD__READABLE,
                      death_ready);
     if (inc->doom != WARD__DOOM_NONE)
@@ -208,18 +225,6 @@ await_death(struct ward__incarnation *inc)
 }
 
 /* ---- writing ---- */
-
-static void
-pack_go(struct ward__sink *sink, const void *what)
-{
-    ward__wire_go(sink, what);
-}
-
-int
-ward__incarnation_go(struct ward__incarnation *inc, const struct ward__go *go)
-{
-    return ward__channel_say(&inc->channel, pack_go, go);
-}
 
 void
 ward__incarnation_write(struct ward__incarnation *inc)

@@ -54,14 +54,20 @@ struct ward__incarnation {
     uint64_t id;
     int worker_end, page_fd; /* owned until they are sent; -1 */
     bool is_spawning;
+    bool is_unsent;  /* the request to make it */
     bool is_reaping; /* REAP is to be sent, or was */
     bool is_queued;
     TAILQ_ENTRY(ward__incarnation) queued;
     struct ward__timer answer_deadline;
 };
 
-/* A process is asked for. 0; or a negative code, and there is none. */
-int ward__incarnation_new(struct ward__actor *actor, bool is_cleanup);
+/* A process is asked for, and its first frame laid ready. 0; or a negative code, and there is
+ * none. */
+int ward__incarnation_new(struct ward__actor *actor, bool is_cleanup,
+                          const struct ward__go *go);
+/* Makes socket and page, when the request can be sent: a crowd that waits for the fork server has
+ * no descriptors. 0, or a negative code. */
+int ward__incarnation_open(struct ward__incarnation *inc);
 void ward__incarnation_free(struct ward__incarnation *inc);
 
 /* The fork server's answers. */
@@ -75,9 +81,6 @@ void ward__incarnation_lost(struct ward__incarnation *inc);
 /* SIGKILL, with a reason that stays with it; the first reason counts. */
 void ward__incarnation_kill(struct ward__incarnation *inc, enum ward__doom doom,
                             const char *step);
-
-/* Says GO; the first frame. */
-int ward__incarnation_go(struct ward__incarnation *inc, const struct ward__go *go);
 
 /* Watches for what matters now: after channel.is_blocked was changed. */
 void ward__incarnation_watch(struct ward__incarnation *inc);

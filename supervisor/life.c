@@ -120,15 +120,9 @@ static int
 make_process(struct ward__actor *actor, enum ward__go_mode mode)
 {
     struct ward__go go;
-    int result = ward__incarnation_new(actor, mode == WARD__GO_CLEANUP);
 
-    if (result < 0)
-        return result;
     describe_go(actor, mode, &go);
-    result = ward__incarnation_go(actor->now, &go);
-    if (result < 0)
-        ward__incarnation_free(actor->now);
-    return result;
+    return ward__incarnation_new(actor, mode == WARD__GO_CLEANUP, &go);
 }
 
 /* Taken along with its group: the cause is the trigger's. */
@@ -160,9 +154,6 @@ start_process(struct ward__actor *actor)
     result = make_process(actor, is_first ? WARD__GO_START : WARD__GO_RESTART);
     if (result < 0)
         ward__actor_spawn_failed(actor, result, "prepare");
-    else
-        ward__actor_set_deadline(actor, &actor->deadline, actor->start_ms,
-                                 ward__actor_start_is_late);
 }
 
 /* The declared children, as they were declared; what was added or taken away is forgotten. */

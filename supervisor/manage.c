@@ -104,6 +104,14 @@ is_dynamic_spec(const ward_spec *spec)
            spec->mailbox.bytes == 0 && spec->mailbox.messages == 0;
 }
 
+static bool
+is_full(const struct ward__actor *supervisor)
+{
+    int most = supervisor->supervisor->max_children;
+
+    return most > 0 && supervisor->node.child_count >= (uint32_t)most;
+}
+
 static int
 complete_dynamic(struct ward__actor *supervisor, const ward_spec *given, ward_spec *spec,
                  char name[WARD_MAX_ID + 1])
@@ -113,9 +121,6 @@ complete_dynamic(struct ward__actor *supervisor, const ward_spec *given, ward_sp
 
     if (!is_dynamic_spec(given) || (given->args.data == NULL && given->args.size > 0))
         return -EINVAL;
-    if (rules->max_children > 0 &&
-        supervisor->node.child_count >= (uint32_t)rules->max_children)
-        return -ENOBUFS;
     *spec = rules->children[0];
     if (given->args.size > 0)
         spec->args = given->args;
@@ -161,6 +166,8 @@ ward__manage_start(struct ward__actor *supervisor, const ward_spec *given,
     there = spec.id != NULL ? ward__manage_find(supervisor, spec.id) : NULL;
     if (there != NULL)
         return already(there, ref);
+    if (is_full(supervisor))
+        return -ENOBUFS;
     if (spec.significant &&
         (spec.restart == WARD_RESTART_DEFAULT || spec.restart == WARD_PERMANENT ||
          supervisor->supervisor->auto_shutdown == WARD_NEVER))

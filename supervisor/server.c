@@ -151,7 +151,20 @@ send_spawn(struct ward__link *link, struct ward__incarnation *inc)
         return result;
     ward__fd_close(&inc->worker_end);
     ward__fd_close(&inc->page_fd);
+    inc->is_unsent = false;
     return 0;
+}
+
+/* What cannot even be prepared is refused: the one that is just being asked for by its result. */
+static void
+refuse(struct ward__link *link, struct ward__incarnation *inc, int error)
+{
+    TAILQ_REMOVE(&link->queue, inc, queued);
+    inc->is_queued = false;
+    if (inc == link->asking)
+        link->refusal = error;
+    else
+        ward__incarnation_spawn_failed(inc, error);
 }
 
 static int
@@ -174,7 +187,7 @@ ask_again_soon(struct ward__link *link)
 static bool
 is_unsent_spawn(const struct ward__incarnation *inc)
 {
-    return inc->is_spawning && inc->worker_end >= 0;
+    return inc->is_spawning && inc->is_unsent;
 }
 
 /* Sends what the socket takes. Descriptors in flight are limited for each user: then a pause
@@ -186,6 +199,12 @@ send_queue(struct ward__link *link)
     int result = 0;
 
     while (link->is_up && (inc = TAILQ_FIRST(&link->queue)) != NULL) {
+        int opened =
+            is_unsent_spawn(inc) && inc->worker_end < 0 ? ward__incarnation_open(inc) : 0;
+        if (opened < 0) {
+            refuse(link, inc, opened);
+            continue;
+        }
         result = is_unsent_spawn(inc) ? send_spawn(link, inc) : send_reap(link, inc);
         if (result < 0)
             break;
@@ -218,9 +237,12 @@ ward__link_spawn(struct ward__link *link, struct ward__incarnation *inc)
 {
     if (ward__slots_add(&link->incarnations, inc, &inc->id) < 0)
         return -ENOMEM;
-    inc->is_spawning = true;
+    inc->is_spawning = inc->is_unsent = true;
+    link->asking = inc;
+    link->refusal = 0;
     ask(link, inc);
-    return 0;
+    link->asking = NULL;
+    return link->refusal;
 }
 
 void

@@ -27,6 +27,8 @@ struct ward__link {
     struct ward__io zygote_watcher;
     struct ward__slots incarnations; /* all there are, by the number of their request */
     TAILQ_HEAD(ward__link_queue, ward__incarnation) queue; /* have something to ask */
+    struct ward__incarnation *asking; /* borrowed: the request being made */
+    int refusal;                      /* its result */
     struct ward__window losses;
     struct ward__timer retry;
     int64_t retry_ms; /* the pause before the next try */

@@ -338,6 +338,11 @@ is_settled(ward_system *sys)
     while ((actor = ward__slots_each(&sys->actors, &at)) != NULL) {
         if (actor == sys->root)
             continue;
+        if (ward__actor_is_supervisor(actor)) {
+            is_quiet &= actor->node.state == WARD__NODE_UP &&
+                        actor->node.phase == WARD__GROUP_QUIET && actor->change == NULL;
+            continue;
+        }
         if (actor->node.state != WARD__NODE_UP || actor->now == NULL ||
             actor->now->stage != WARD__STAGE_UP || actor->now->is_dead ||
             actor->now->doom != WARD__DOOM_NONE || actor->now->channel.is_eof) {

@@ -2,7 +2,8 @@
  * Manage: the children of a supervisor, looked at and changed while it runs, with OTP's calls.
  *
  * `supervisor` is the reference of a supervisor, of an actor whose spec has one, or of any
- * parent (then nothing can be started or restarted here, and ended children are forgotten).
+ * parent (then nothing can be started or restarted here, and ended children are forgotten); the
+ * top of the tree is the host's own, ward_self(ctx).
  * In the host a call returns at once what the tree alone can tell; how a start went is said by
  * events, ward_wait_up waits for it, ward_wait_down for an end. In a worker the calls that start
  * or end something return when that has happened; what was sent so far is published, as
@@ -32,7 +33,8 @@ typedef struct ward_child {
     char id[WARD_MAX_ID + 1];
     ward_ref ref; /* all zero if it is absent */
     ward_child_state state;
-    bool is_supervisor;
+    bool
+        is_supervisor; /* it has rules for its children; an actor with rules has a process, too */
     uint32_t incarnation;
 } ward_child;
 
@@ -52,7 +54,8 @@ WARD_API const char *ward_child_state_name(ward_child_state state);
  * like the template, with a number. If it does not come up the spec is discarded; if its
  * pre_start ignores, it is kept as absent. Neither counts.
  * 0; -WARD_EALREADY_STARTED: that id is alive, and *ref, alone among errors, is written;
- * -WARD_EALREADY_PRESENT: there is a spec with that id, absent or restarting; -ENOBUFS:
+ * -WARD_EALREADY_PRESENT: there is a spec with that id, absent or restarting (ward_which_child tells
+ * which, and the reference); -ENOBUFS:
  * max_children; -WARD_ERESTARTING: the supervisor is not up; -ESHUTDOWN: the system stops; and
  * what ward_spawn returns.
  */

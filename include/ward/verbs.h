@@ -56,6 +56,7 @@ WARD_API const char *ward_stop_reason(const ward_ctx *ctx);
 
 /*
  * [both] Sends a message. values[0] is its type, an integer of 0 or above. It is copied.
+ * A supervisor without a process takes none: dead letter `unhandled`.
  * 0; -EINVAL: no such type, a bad value; -EMSGSIZE: larger than the frame limit; -ENOMEM.
  * In the host also -WARD_EUNKNOWN: nobody has this reference (a dead letter, too); -EAGAIN: the
  * mailbox is full, nothing was sent (see on_room); -ESHUTDOWN: the system stops. In a worker what cannot be delivered becomes a dead letter.
@@ -145,8 +146,9 @@ WARD_API int ward_stop(ward_ctx *ctx, ward_ref ref);
  * letters. */
 WARD_API int ward_drain(ward_ctx *ctx, ward_ref ref);
 
-/* [both] SIGKILL: a failure with cause `killed`, judged and counted as any. Results as
- * ward_stop. */
+/* [both] SIGKILL: a failure with cause `killed`, judged and counted as any. It shows when the process
+ * has died, not yet when this returns. Results as ward_stop; -EINVAL: a supervisor, which has
+ * no process. */
 WARD_API int ward_kill(ward_ctx *ctx, ward_ref ref);
 
 /* [both] Restarts an actor in order: post_stop, a new process, restart hooks, then the
