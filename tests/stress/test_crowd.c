@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum { CRASH = 1 };
-enum { CROWD_MS = 300000, FEW = 100, SAMPLES = 41 };
+enum { CROWD_MS = 300000, FEW = 100, SAMPLES = 401 };
 
 static ward_next
 crowd_receive(ward_ctx *ctx, const ward_message *msg)
