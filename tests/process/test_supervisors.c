@@ -47,11 +47,24 @@ a_declared_tree_comes_up_in_order(void **state)
     await_event(h, WARD_EVENT_RESTARTED, "/s/c");
 }
 
+static void
+settle_ends_while_a_supervisor_is_up(void **state)
+{
+    struct harness *h = *state;
+
+    assert_result(ward_wait_up(h->sys,
+                               spawn(h, &(ward_spec){.id = "s", .supervisor = &all}),
+                               DEADLINE_MS),
+                  0);
+    assert_result(ward_settle(h->sys, 2000), 0);
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(a_declared_tree_comes_up_in_order),
+        TEST(settle_ends_while_a_supervisor_is_up),
     };
 
     return harness_main("supervisors", tests, sizeof tests / sizeof tests[0]);
