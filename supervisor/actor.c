@@ -275,7 +275,7 @@ describe_backoff(const ward_backoff *backoff, struct ward__node_options *options
     if (first == 0)
         return;
     options->backoff_first_ms = first;
-    options->backoff_most_ms = most > first ? most : first;
+    options->backoff_most_ms = most;
     options->healthy_ms = milliseconds(backoff->healthy_ms, (first + most) / 2);
 }
 

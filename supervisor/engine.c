@@ -34,6 +34,7 @@ ward__node_start(struct ward__engine *e, struct ward__node *node)
     node->has_process = node->options.kind == WARD__KIND_ACTOR;
     node->starts++;
     ward__group_forget(node);
+    ward__budget_clear(&node->intensity); /* of the children, who are new */
     ward__node_enter(e, node, WARD__NODE_STARTING);
 }
 
@@ -100,6 +101,8 @@ ward__node_leave(struct ward__engine *e, struct ward__node *node)
     ward__group_forget(node);
     if (is_kept(node)) {
         node->lives_over++;
+        node->restarts = node->failed_starts = node->spawn_errors = 0;
+        ward__budget_clear(&node->budget);
         ward__node_enter(e, node, WARD__NODE_ABSENT);
         return;
     }
@@ -336,13 +339,12 @@ ward__engine_spawn_error(struct ward__engine *e, struct ward__node *node)
     return false;
 }
 
-void
-ward__engine_expired(struct ward__engine *e, struct ward__node *node)
+/* Of one, or of the group for whose sake it waits. */
+static void
+end_delay(struct ward__engine *e, struct ward__node *node)
 {
     struct ward__node *supervisor = ward__group_of(node);
 
-    if (node->state != WARD__NODE_DELAYED || is_parent_leaving(node))
-        return;
     if (supervisor != NULL && supervisor->phase == WARD__GROUP_DOWN &&
         supervisor->trigger == node) {
         ward__node_enter(e, node, WARD__NODE_HELD);
@@ -350,6 +352,13 @@ ward__engine_expired(struct ward__engine *e, struct ward__node *node)
     } else {
         ward__node_start(e, node);
     }
+}
+
+void
+ward__engine_expired(struct ward__engine *e, struct ward__node *node)
+{
+    if (node->state == WARD__NODE_DELAYED && !is_parent_leaving(node))
+        end_delay(e, node);
 }
 
 /* ---- failures ---- */
@@ -547,8 +556,13 @@ ward__engine_stop(struct ward__engine *e, struct ward__node *node)
 void
 ward__engine_restart(struct ward__engine *e, struct ward__node *node)
 {
+    if (node->state == WARD__NODE_DELAYED) {
+        ward__engine_expired(e, node);
+        return;
+    }
     if (node->state != WARD__NODE_UP || node->parent == NULL)
         return;
+    node->delay_ms = 0;
     node->goal = WARD__GOAL_RESTART;
     ward__node_halt(e, node);
 }

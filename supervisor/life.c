@@ -231,6 +231,16 @@ ask_decider(struct ward__actor *actor)
     return directive;
 }
 
+/* So much of the pause is left out by chance. The engine knows no chance. */
+static void
+add_jitter(struct ward__actor *actor)
+{
+    int64_t jitter = actor->node.delay_ms * actor->spec.backoff.jitter_percent / 100;
+
+    if (jitter > 0)
+        actor->node.delay_ms -= (int64_t)(ward__nonce() % (uint64_t)(jitter + 1));
+}
+
 static void
 do_decide(struct ward__actor *actor)
 {
@@ -241,6 +251,7 @@ do_decide(struct ward__actor *actor)
         directive = ask_decider(actor);
     actor->has_escalation = false;
     ward__engine_directive(ward__engine_of(actor), &actor->node, directive);
+    add_jitter(actor);
     actor->is_failure_cause = true;
     ward__actor_tell_failed(actor);
     ward__actor_say_verdict(actor, actor->node.must_exit);
@@ -329,12 +340,7 @@ delay_over(struct ward__timer *timer)
 static void
 do_delay(struct ward__actor *actor)
 {
-    int64_t delay = actor->node.delay_ms;
-    int64_t jitter = delay * actor->spec.backoff.jitter_percent / 100;
-
-    if (jitter > 0)
-        delay -= (int64_t)(ward__nonce() % (uint64_t)(jitter + 1));
-    ward__actor_set_deadline(actor, &actor->delay, delay, delay_over);
+    ward__actor_set_deadline(actor, &actor->delay, actor->node.delay_ms, delay_over);
 }
 
 /* ---- the end ---- */
@@ -433,6 +439,7 @@ ward__actor_quiet(struct ward__actor *actor, int why, const char *reason)
     if (why == WARD__QUIET_STOP)
         strncpy(actor->own_reason, reason, sizeof actor->own_reason - 1);
     ward__engine_quiet(engine, &actor->node, says[why]);
+    add_jitter(actor);
     ward__report_low(actor);
     if (why == WARD__QUIET_STOP && actor->node.goal == WARD__GOAL_RESTART)
         ward__report_exited(actor);

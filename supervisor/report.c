@@ -58,6 +58,14 @@ report_of(const struct ward__actor *actor, const ward_event *event)
     return WARD_REPORT_CHILD_TERMINATED;
 }
 
+/* By itself, or as the one for whose sake its group restarts. */
+static bool
+is_coming_back(const struct ward__node *node)
+{
+    return node->goal == WARD__GOAL_RESTART ||
+           (node->goal == WARD__GOAL_HOLD && node->parent->trigger == node);
+}
+
 void
 ward__report(struct ward__actor *actor, const ward_event *event)
 {
@@ -68,7 +76,7 @@ ward__report(struct ward__actor *actor, const ward_event *event)
     full.incarnation = actor->incarnation;
     full.report = report_of(actor, event);
     full.attempt = actor->node.restarts;
-    full.retry_ms = actor->node.goal == WARD__GOAL_RESTART ? actor->node.delay_ms : -1;
+    full.retry_ms = is_coming_back(&actor->node) ? actor->node.delay_ms : -1;
     ward__report_budget(actor, &full.budget);
     ward__notice_event(actor->sys, &full);
 }

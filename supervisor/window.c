@@ -121,6 +121,12 @@ ward__budget_done(struct ward__budget *budget)
     ward__window_done(&budget->slow);
 }
 
+void
+ward__budget_clear(struct ward__budget *budget)
+{
+    budget->fast.count = budget->slow.count = 0;
+}
+
 bool
 ward__budget_allows(struct ward__budget *budget, int64_t now)
 {

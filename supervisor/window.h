@@ -50,6 +50,8 @@ struct ward__budget {
 int ward__budget_init(struct ward__budget *budget, int max_restarts, int within_ms,
                       int slow_max_restarts, int slow_within_ms);
 void ward__budget_done(struct ward__budget *budget);
+/* Nothing was ever granted. */
+void ward__budget_clear(struct ward__budget *budget);
 bool ward__budget_allows(struct ward__budget *budget, int64_t now);
 /* Records one. True if with it four fifths of a window are used up, and were not before. */
 bool ward__budget_record(struct ward__budget *budget, int64_t now);

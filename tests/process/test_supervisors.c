@@ -117,6 +117,18 @@ the_tree_is_shown_as_text(void **state)
     assert_int_equal(strlen(cut), sizeof cut - 1);
 }
 
+static void
+settle_ends_while_a_supervisor_is_up(void **state)
+{
+    struct harness *h = *state;
+
+    assert_result(ward_wait_up(h->sys,
+                               spawn(h, &(ward_spec){.id = "s", .supervisor = &all}),
+                               DEADLINE_MS),
+                  0);
+    assert_result(ward_settle(h->sys, 2000), 0);
+}
+
 int
 main(void)
 {
@@ -124,6 +136,7 @@ main(void)
         TEST(a_declared_tree_comes_up_in_order),
         TEST(a_change_touches_what_differs_and_nothing_else),
         TEST(the_tree_is_shown_as_text),
+        TEST(settle_ends_while_a_supervisor_is_up),
     };
 
     return harness_main("supervisors", tests, sizeof tests / sizeof tests[0]);
