@@ -165,6 +165,42 @@ D6_shared_budget(void **state)
     assert_int_equal(count_word("-o"), 1);
 }
 
+/* ---- D7 ---- */
+
+static const ward_spec workers[] = {{.id = "w", .behavior = &member}, {0}};
+static const ward_supervisor inner = {
+    .intensity = 1, .period_ms = LONG_MS, .children = workers};
+WARD_REGISTER(inner);
+static const ward_spec inner_part[] = {{.id = "sub", .supervisor = &inner}, {0}};
+static const ward_supervisor outer = {
+    .intensity = 1, .period_ms = LONG_MS, .children = inner_part};
+WARD_REGISTER(outer);
+
+static void
+D7_product(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = open_tree(h, &outer);
+
+    await_event(h, WARD_EVENT_STARTED, "/s/sub/w");
+    for (int life = 0; life < 2; life++) {
+        crash_restarts(h, "/s/sub/w");
+        crash_told(h, "/s/sub/w");
+        if (life == 0) {
+            const struct record *r = await_event(h, WARD_EVENT_FAILED, "/s/sub");
+            assert_int_equal(r->failure.cause, WARD_CAUSE_INTENSITY);
+            assert_int_equal(r->directive, WARD_DIRECTIVE_RESTART);
+            await_event(h, WARD_EVENT_STARTED, "/s/sub/w");
+        }
+    }
+    assert_down(h, ref);
+    assert_int_equal(part('w')->starts, 4);
+    assert_int_equal(await_event(h, WARD_EVENT_FAILED, "/s")->failure.cause,
+                     WARD_CAUSE_INTENSITY);
+    assert_int_equal(await_event(h, WARD_EVENT_STOPPED, "/s")->end, WARD_END_FAILURE);
+    assert_int_equal(count_events(h, WARD_EVENT_RESTARTED, "/s/sub"), 1);
+}
+
 /* ---- D9 ---- */
 
 static const ward_supervisor never_for_one = {
@@ -247,6 +283,7 @@ main(void)
         STAGE_TEST(D4_window_expiry),
         STAGE_TEST(D5_sliding),
         STAGE_TEST(D6_shared_budget),
+        STAGE_TEST(D7_product),
         STAGE_TEST(D9_survivors_on_exceed_one_for_one),
         STAGE_TEST(D9_survivors_on_exceed_one_for_all),
         STAGE_TEST(D9_survivors_on_exceed_rest_for_one),
