@@ -254,6 +254,183 @@ E9_rest_for_one_stuck_member(void **state)
     assert_counts(h, ref, "3 3 0 3");
 }
 
+/* ---- E10 ---- */
+
+static const char long_id[] =
+    "0123456789012345678901234567890123456789012345678901234567890123"; /* 64 */
+
+static ward_next
+receive(ward_ctx *ctx, const ward_message *msg)
+{
+    (void)ctx;
+    (void)msg;
+    return WARD_UNHANDLED;
+}
+static const ward_behavior unregistered = {.name = "unregistered", .receive = receive};
+
+/* One bad field each, and the word that the error must say. */
+static const struct bad_spec {
+    const char *word;
+    ward_spec spec;
+} bad_specs[] = {
+    {"id", {.behavior = &member}},
+    {"id", {.id = "", .behavior = &member}},
+    {"id", {.id = "a/b", .behavior = &member}},
+    {"id", {.id = "a b", .behavior = &member}},
+    {"id", {.id = long_id, .behavior = &member}},
+    {"behavior", {.id = "bad"}},
+    {"restart", {.id = "bad", .behavior = &member, .restart = (ward_restart_type)99}},
+    {"restart", {.id = "bad", .behavior = &member, .restart = (ward_restart_type)-1}},
+    {"backoff", {.id = "bad", .behavior = &member, .backoff = {.first_ms = -5}}},
+    {"backoff",
+     {.id = "bad", .behavior = &member, .backoff = {.first_ms = 1, .max_ms = -5}}},
+    {"backoff",
+     {.id = "bad", .behavior = &member, .backoff = {.first_ms = 1, .healthy_ms = -5}}},
+    {"jitter", {.id = "bad", .behavior = &member, .backoff = {1, .jitter_percent = 101}}},
+    {"jitter", {.id = "bad", .behavior = &member, .backoff = {1, .jitter_percent = -5}}},
+    {"args", {.id = "bad", .behavior = &member, .args = {NULL, 5}}},
+    {"fd", {.id = "bad", .behavior = &member, .fd_count = 1}},
+    {"fd", {.id = "bad", .behavior = &member, .fds = (int[17]){0}, .fd_count = 17}},
+    {"start_ms", {.id = "bad", .behavior = &member, .start_ms = -5}},
+    {"shutdown_ms", {.id = "bad", .behavior = &member, .shutdown_ms = -5}},
+    {"message_ms", {.id = "bad", .behavior = &member, .message_ms = -5}},
+    {"redeliver", {.id = "bad", .behavior = &member, .redeliver = -5}},
+    {"mailbox", {.id = "bad", .behavior = &member, .mailbox = {.bytes = -5}}},
+    {"mailbox", {.id = "bad", .behavior = &member, .mailbox = {.messages = -5}}},
+};
+enum { BAD_SPECS = sizeof bad_specs / sizeof bad_specs[0] };
+
+/* The same specs as the only child of a supervisor each; registered in main. */
+static ward_spec bad_children[BAD_SPECS][2];
+static ward_supervisor bad_parents[BAD_SPECS];
+
+static void
+assert_says(struct harness *h, size_t number, const char *error, const char *word)
+{
+    if (error == NULL || strstr(error, word) == NULL)
+        fail_with_log(h, "number %zu: the error is '%s', expected a word about %s",
+                      number, error == NULL ? "none" : error, word);
+}
+
+static void
+E10_spec_validation(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = open_tree(h, &strict), out = {7, 7};
+
+    for (size_t i = 0; i < BAD_SPECS; i++) {
+        const struct bad_spec *bad = &bad_specs[i];
+        assert_says(h, i, ward_spec_error(&bad->spec), bad->word);
+        assert_result(ward_spawn(h->ctx, &out, &bad->spec), -EINVAL);
+        assert_result(ward_start_child(h->ctx, ref, &bad->spec, &out), -EINVAL);
+    }
+    assert_int_equal(out.id, 7);
+    assert_result(ward_start_child(h->ctx, ref,
+                                   &(ward_spec){.id = "b", .behavior = &unregistered},
+                                   &out),
+                  -ENOENT);
+    assert_counts(h, ref, "1 1 0 1");
+    assert_null(ward_spec_error(&part_a));
+}
+
+static void
+E10_spec_validation_of_declared_children(void **state)
+{
+    struct harness *h = *state;
+    ward_ref out = {7, 7};
+
+    for (size_t i = 0; i < BAD_SPECS; i++) {
+        ward_spec spec = {.id = "s", .supervisor = &bad_parents[i]};
+        const char *id = bad_specs[i].spec.id;
+
+        if (id == NULL || id[0] == '\0')
+            continue; /* the end of the children */
+        assert_says(h, i, ward_check_specs(&bad_parents[i]), bad_specs[i].word);
+        if (strcmp(bad_specs[i].word, "id") != 0)
+            assert_says(h, i, ward_check_specs(&bad_parents[i]), "bad");
+        assert_says(h, i, ward_spec_error(&spec), bad_specs[i].word);
+        assert_result(ward_spawn(h->ctx, &out, &spec), -EINVAL);
+    }
+    assert_int_equal(out.id, 7);
+    assert_int_equal(h->event_count, 0);
+}
+
+static const ward_spec twins[] = {
+    {.id = "twin", .behavior = &member}, {.id = "twin", .behavior = &member}, {0}};
+static const ward_supervisor of_twins = {.children = twins};
+WARD_REGISTER(of_twins);
+
+static void
+E10_duplicate_ids(void **state)
+{
+    struct harness *h = *state;
+    ward_ref out = {7, 7};
+
+    assert_says(h, 0, ward_check_specs(&of_twins), "twin");
+    assert_result(
+        ward_spawn(h->ctx, &out, &(ward_spec){.id = "s", .supervisor = &of_twins}),
+        -EINVAL);
+}
+
+/* ---- E11 ---- */
+
+static const ward_spec two_templates[] = {
+    {.id = "a", .behavior = &member}, {.id = "b", .behavior = &member}, {0}};
+
+static const struct bad_flag {
+    const char *word;
+    ward_supervisor supervisor;
+} bad_flags[] = {
+    {"group", {.group = (ward_group)99, .children = only_a}},
+    {"group", {.group = (ward_group)-1, .children = only_a}},
+    {"intensity", {.intensity = -5, .children = only_a}},
+    {"period_ms", {.period_ms = -5, .children = only_a}},
+    {"slow", {.slow = {-5, 100}, .children = only_a}},
+    {"slow", {.slow = {1, -5}, .children = only_a}},
+    {"auto_shutdown", {.auto_shutdown = (ward_auto_shutdown)99, .children = only_a}},
+    {"max_children",
+     {.group = WARD_SIMPLE_ONE_FOR_ONE, .max_children = -5, .children = only_a}},
+    {"template", {.group = WARD_SIMPLE_ONE_FOR_ONE, .children = nobody}},
+    {"template", {.group = WARD_SIMPLE_ONE_FOR_ONE, .children = two_templates}},
+};
+enum { BAD_FLAGS = sizeof bad_flags / sizeof bad_flags[0] };
+
+static void
+E11_flag_validation(void **state)
+{
+    struct harness *h = *state;
+    ward_ref out = {7, 7};
+
+    for (size_t i = 0; i < BAD_FLAGS; i++) {
+        const ward_supervisor *supervisor = &bad_flags[i].supervisor;
+        ward_spec spec = {.id = "s", .supervisor = supervisor};
+
+        assert_says(h, i, ward_check_specs(supervisor), bad_flags[i].word);
+        assert_says(h, i, ward_spec_error(&spec), bad_flags[i].word);
+        assert_result(ward_spawn(h->ctx, &out, &spec), -EINVAL);
+    }
+    assert_int_equal(out.id, 7);
+    assert_int_equal(h->event_count, 0);
+    assert_null(ward_check_specs(&strict));
+    assert_null(ward_check_specs(&patient));
+    assert_null(ward_check_specs(&empty));
+}
+
+static int
+register_the_bad(void)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < BAD_SPECS; i++) {
+        bad_children[i][0] = bad_specs[i].spec;
+        bad_parents[i].children = bad_children[i];
+        result |= ward_register(WARD_REGISTERED_SUPERVISOR, &bad_parents[i]);
+    }
+    for (size_t i = 0; i < BAD_FLAGS; i++)
+        result |= ward_register(WARD_REGISTERED_SUPERVISOR, &bad_flags[i].supervisor);
+    return result;
+}
+
 /* ---- E12 ---- */
 
 static const ward_spec paused[] = {
@@ -353,9 +530,15 @@ main(void)
         STAGE_TEST(E8_stop_during_a_restart_loop),
         STAGE_TEST(E8_stop_during_a_slow_restart_loop),
         STAGE_TEST(E9_rest_for_one_stuck_member),
+        STAGE_TEST(E10_spec_validation),
+        STAGE_TEST(E10_spec_validation_of_declared_children),
+        STAGE_TEST(E10_duplicate_ids),
+        STAGE_TEST(E11_flag_validation),
         STAGE_TEST(E12_max_children),
         STAGE_TEST(E13_scale),
     };
 
+    if (register_the_bad() != 0)
+        return 1;
     return stage_main("otp_manage", tests, sizeof tests / sizeof tests[0]);
 }
