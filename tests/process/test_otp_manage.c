@@ -516,6 +516,18 @@ E13_scale(void **state)
                       (long long)many);
 }
 
+/* ---- settling ---- */
+
+static void
+settle_returns_while_a_supervisor_is_up(void **state)
+{
+    struct harness *h = *state;
+
+    open_tree(h, &strict);
+    settle(h);
+    assert_alive(h, "/s/a", 1);
+}
+
 int
 main(void)
 {
@@ -536,6 +548,7 @@ main(void)
         STAGE_TEST(E11_flag_validation),
         STAGE_TEST(E12_max_children),
         STAGE_TEST(E13_scale),
+        STAGE_TEST(settle_returns_while_a_supervisor_is_up),
     };
 
     if (register_the_bad() != 0)
