@@ -54,6 +54,7 @@ enter(ward_ctx *ctx)
     struct part *p = part(letter_of(ctx));
     int number = atomic_fetch_add(&p->starts, 1) + 1;
 
+    p->started_at = now_ms();
     if (is_between(number, p->fails_from, p->fails_to))
         return -EIO;
     if (is_between(number, p->ignores_from, p->ignores_to))

