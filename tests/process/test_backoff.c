@@ -112,6 +112,36 @@ jitter_leaves_out_no_more_than_said(void **state)
     }
 }
 
+static void
+cap_is_a_minute_unless_said(void **state)
+{
+    struct harness *h = *state;
+
+    open_with(h, (ward_backoff){.first_ms = 2 * LONG_MS});
+    assert_int_equal(crash_told(h, "/s/a")->retry_ms, LONG_MS);
+}
+
+static void
+jitter_is_in_the_pause_that_is_told(void **state)
+{
+    struct harness *h = *state;
+    int64_t least = LONG_MS, most = 0;
+
+    open_with(h, (ward_backoff){.first_ms = 40,
+                                .max_ms = 40,
+                                .healthy_ms = LONG_MS,
+                                .jitter_percent = 50});
+    for (int i = 0; i < 12; i++) {
+        int64_t pause = pause_of_a_crash(h);
+
+        least = pause < least ? pause : least;
+        most = pause > most ? pause : most;
+    }
+    assert_in_range(least, 20, 40);
+    assert_in_range(most, 20, 40);
+    assert_true(least < most); /* by chance alone: once in 10^14 */
+}
+
 /* ---- from the beginning again ---- */
 
 static void
@@ -278,6 +308,17 @@ restart_in_a_pause_makes_one_start(void **state)
     assert_int_equal(count_events(h, WARD_EVENT_RESTARTED, "/s/a"), 1);
 }
 
+static void
+restart_ends_the_pause(void **state)
+{
+    struct harness *h = *state;
+
+    open_paused(h);
+    assert_result(ward_restart(h->ctx, find(h, "/s/a")), 0);
+    await_event(h, WARD_EVENT_RESTARTED, "/s/a");
+    assert_alive(h, "/s/a", 2);
+}
+
 static ward_directive
 pass_on(const ward_failure *failure)
 {
@@ -333,6 +374,15 @@ group_has_one_delay(void **state)
 }
 
 static void
+delay_of_a_group_is_told(void **state)
+{
+    struct harness *h = *state;
+
+    open_tree(h, &all);
+    assert_int_equal(crash_told(h, "/s/b")->retry_ms, 300);
+}
+
+static void
 members_wait_for_a_group_in_its_delay(void **state)
 {
     struct harness *h = *state;
@@ -370,6 +420,10 @@ main(void)
         STAGE_TEST(restart_child_in_a_pause_is_refused),
         STAGE_TEST(restart_in_a_pause_makes_one_start),
         STAGE_TEST(escalation_of_a_sibling_ends_the_pause),
+        STAGE_TEST(cap_is_a_minute_unless_said),
+        STAGE_TEST(jitter_is_in_the_pause_that_is_told),
+        STAGE_TEST(restart_ends_the_pause),
+        STAGE_TEST(delay_of_a_group_is_told),
         STAGE_TEST(group_has_one_delay),
         STAGE_TEST(members_wait_for_a_group_in_its_delay),
     };
