@@ -222,6 +222,21 @@ own_limit_does_not_charge_the_supervisor(void **state)
     assert_no_event(h, WARD_EVENT_FAILED, "/s");
 }
 
+/* Rows 41 and 42: restart_child makes a new actor, and a budget belongs to an actor. */
+static void
+revived_child_has_a_new_budget(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = open_below(h, &lenient, &once);
+    ward_budget budget;
+
+    crash_restarts(h, "/s/a");
+    terminate_child_down(h, ref, "a");
+    budget = budget_of(h, restart_child_up(h, ref, "a"));
+    assert_used(h, &budget.own, 0, 1);
+    crash_restarts(h, "/s/a");
+}
+
 static void
 supervisor_s_limit_does_not_charge_the_child(void **state)
 {
@@ -357,6 +372,7 @@ main(void)
         STAGE_TEST(fast_window_of_a_supervisor_refuses),
         STAGE_TEST(restart_is_recorded_in_both),
         STAGE_TEST(own_limit_does_not_charge_the_supervisor),
+        STAGE_TEST(revived_child_has_a_new_budget),
         STAGE_TEST(supervisor_s_limit_does_not_charge_the_child),
         STAGE_TEST(stop_by_a_decider_charges_nobody),
         STAGE_TEST(group_restart_charges_the_trigger_alone),
