@@ -147,6 +147,11 @@ record_event(ward_ctx *ctx, const ward_event *event, void *user)
                          .text = keep_string(h, event->text),
                          .end = event->end,
                          .count = event->count,
+                         .report = event->report,
+                         .attempt = event->attempt,
+                         .retry_ms = event->retry_ms,
+                         .budget = event->budget,
+                         .at_ms = now_ms(),
                          .order = ++h->order};
     if (event->failure != NULL)
         copy_failure(h, &r->failure, event->failure);

@@ -64,6 +64,11 @@ struct record {
     const char *text;
     ward_end end;
     uint64_t count;
+    ward_report report;
+    uint32_t attempt;
+    int64_t retry_ms;
+    ward_budget budget;
+    int64_t at_ms; /* when it was told: now_ms */
     uint64_t order;
     bool is_taken;
 };
