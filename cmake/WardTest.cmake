@@ -125,7 +125,8 @@ endfunction()
 
 # ward_example(<name> [SOURCES file...] [ARGS argument...] [TIMEOUT s] [LIBRARIES target...])
 # Builds <name>.c against the public headers only. If <name>.expected lies beside it, a
-# test runs the program with ARGS and compares.
+# test runs the program with ARGS, and <name>.input, if there is one, as standard input, and
+# compares.
 function(ward_example name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;ARGS;LIBRARIES")
     set(target example_${name})
@@ -137,6 +138,10 @@ function(ward_example name)
         return()
     endif()
     set(expected ${CMAKE_CURRENT_SOURCE_DIR}/${name}.expected)
+    set(input ${CMAKE_CURRENT_SOURCE_DIR}/${name}.input)
+    if(NOT EXISTS ${input})
+        set(input /dev/null)
+    endif()
     if(EXISTS ${expected})
         set(timeout)
         if(arg_TIMEOUT)
@@ -144,6 +149,6 @@ function(ward_example name)
         endif()
         ward_register(NAME ${name} FOLDER examples ${timeout}
             COMMAND ${BASH} ${PROJECT_SOURCE_DIR}/tests/compare-output.sh
-                ${expected} $<TARGET_FILE:${target}> ${arg_ARGS})
+                -i ${input} ${expected} $<TARGET_FILE:${target}> ${arg_ARGS})
     endif()
 endfunction()

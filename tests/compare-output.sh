@@ -1,12 +1,18 @@
 #!/bin/bash
-# compare-output.sh EXPECTED COMMAND...: runs COMMAND, which must succeed, and compares what
-# it prints with the file EXPECTED. Leading blanks and empty lines do not count.
+# compare-output.sh [-i INPUT] EXPECTED COMMAND...: runs COMMAND on the file INPUT, which must
+# succeed, and compares what it prints with the file EXPECTED. Leading blanks and empty lines do
+# not count.
 #
 # Actors are processes, so how the lines of different ones interleave is not promised; the
 # order of one actor's own lines is. An actor's lines begin with its path in brackets. The
 # lines of each path, and those without a path, are therefore compared as sequences.
 set -euo pipefail
 
+input=/dev/null
+if [ "$1" = -i ]; then
+    input=$2
+    shift 2
+fi
 expected=$1
 shift
 
@@ -21,7 +27,7 @@ by_actor() {
 }
 
 status=0
-"$@" >"$work/output" </dev/null || status=$?
+"$@" >"$work/output" <"$input" || status=$?
 if [ $status -ne 0 ]; then
     echo "$1: exit status $status; its output was:"
     cat "$work/output"

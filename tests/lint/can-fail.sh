@@ -157,4 +157,6 @@ same "$one" $'  [/b] 1\n[/a] 1\nend\n[/a] 2\n' || complain 'compare-output minds
 ! same "$one" "$one$one" || complain 'compare-output: lines come twice'
 ! bash "$root/tests/compare-output.sh" /dev/null false >"$work/log" ||
     complain 'compare-output: the command fails'
+! bash "$root/tests/compare-output.sh" -i "$work/printed" /dev/null cat >"$work/log" ||
+    complain 'compare-output: the input is not given to the command'
 verdict
