@@ -90,7 +90,8 @@ receive(ward_ctx *ctx, const ward_message *msg)
     case LEAVE:
         return WARD_STOP;
     case PING:
-        return ward_reply(ctx, (int)part(letter_of(ctx))->starts);
+        ward_reply(ctx, (int)part(letter_of(ctx))->starts); /* if it was asked */
+        return WARD_SAME;
     }
     return WARD_UNHANDLED;
 }
