@@ -544,6 +544,7 @@ ward__engine_stop(struct ward__engine *e, struct ward__node *node)
         return;
     case WARD__NODE_HELD:
     case WARD__NODE_DELAYED:
+        node->is_due = false;
         redirect(node);
         settle(e, node);
         return;

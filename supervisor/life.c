@@ -478,7 +478,7 @@ ward__actor_end(struct ward__actor *actor, int how)
     switch (how) {
     case WARD__HOW_STOP:
         actor->is_stopping = true;
-        ward__engine_stop(ward__engine_of(actor), &actor->node);
+        ward__engine_terminate_child(ward__engine_of(actor), &actor->node);
         return 0;
     case WARD__HOW_DRAIN:
         return drain(actor);
