@@ -212,7 +212,7 @@ list_that_fits_no_frame(void **state)
         "a-name-of-sixty-letters-so-that-few-of-them-fit-a-frame";
     struct harness *h = *state;
     ward_ref m, s, ref;
-    char id[64];
+    char id[128];
 
     harness_reopen(h, &(ward_system_options){.frame_bytes = 4096});
     s = start_tree(h, &pair);
