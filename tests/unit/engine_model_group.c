@@ -121,7 +121,7 @@ trigger_group(struct model *m, int n)
     parent->current = -1;
     for (int i = 1; i < m->count; i++)
         if (m->nodes[i].parent == m->nodes[n].parent)
-            m->nodes[i].is_due = false;
+            m->nodes[i].is_due = m->nodes[i].is_unwanted = false;
 }
 
 void
@@ -281,6 +281,9 @@ model_group_step(struct model *m, int n)
 
     if (node->phase == WARD__GROUP_QUIET)
         return false;
+    if (!MODEL_IS_STRICT && node->phase == WARD__GROUP_START &&
+        (model_is(m, n, WARD__NODE_DECIDING) || model_is(m, n, WARD__NODE_HALTING)))
+        return step_start(m, n);
     if (!model_lives(m, n)) {
         node->phase = WARD__GROUP_QUIET;
         node->trigger = node->current = -1;
