@@ -253,7 +253,9 @@ model_expired(struct model *m, int n)
         node->is_waiting = false;
         if (parent->phase == WARD__GROUP_DOWN && parent->trigger == n) {
             node->is_held = true;
-            model_group_start(m, node->parent);
+            node->delay_ms = 0;
+            if (!MODEL_IS_STRICT)
+                model_group_start(m, node->parent);
         } else {
             model_begin_life(m, n);
         }

@@ -263,7 +263,8 @@ step_start(struct model *m, int n)
         !model_is(m, current, WARD__NODE_ENDED))
         return false;
     for (int i = n + 1; i < m->count; i++) {
-        if (m->nodes[i].parent != n || !m->nodes[i].is_due)
+        if (m->nodes[i].parent != n || !m->nodes[i].is_due ||
+            (MODEL_IS_STRICT && !is_down(m, i)))
             continue;
         m->nodes[n].current = i;
         m->nodes[i].is_trial = model_is_supervisor(m, n) && !m->nodes[n].was_ready;
@@ -281,8 +282,8 @@ model_group_step(struct model *m, int n)
 
     if (node->phase == WARD__GROUP_QUIET)
         return false;
-    if (!MODEL_IS_STRICT && node->phase == WARD__GROUP_START &&
-        (model_is(m, n, WARD__NODE_DECIDING) || model_is(m, n, WARD__NODE_HALTING)))
+    if (!MODEL_IS_STRICT && !model_is_supervisor(m, n) &&
+        node->phase == WARD__GROUP_START && model_is(m, n, WARD__NODE_DECIDING))
         return step_start(m, n);
     if (!model_lives(m, n)) {
         node->phase = WARD__GROUP_QUIET;
@@ -361,6 +362,7 @@ model_child_is_over(struct model *m, int n, bool was_covered)
     if (!model_lives(m, node->parent))
         return;
     if ((parent->phase == WARD__GROUP_DOWN && parent->trigger == n) ||
-        (parent->phase == WARD__GROUP_START && parent->current == n && node->is_unwanted))
+        (parent->phase == WARD__GROUP_START && parent->current == n &&
+         node->is_unwanted && model_is(m, node->parent, WARD__NODE_UP)))
         give_up(m, node->parent);
 }

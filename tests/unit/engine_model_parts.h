@@ -10,8 +10,6 @@
 
 #include "tests/unit/engine_model.h"
 
-enum { MODEL_IS_STRICT = 0 }; /* AVOID */
-
 /* No child, no process, on its way: never seen from outside. */
 enum { MODEL_DOWN = WARD__NODE_ENDED + 1 };
 

@@ -143,14 +143,17 @@ number_of(const struct play *p, const struct ward__node *node)
     return -1;
 }
 
-/* Taken down with its group: all that come after it and belong to it are down. */
+/* Taken down with its group: all that come after it and belong to it are down, if nothing has
+ * happened since it was told. */
 static void
 check_reverse_order(const struct play *p, int n)
 {
     const struct ward__node *node = p->actors[n].node;
     const struct ward__node *later = node;
 
-    if (node->goal != WARD__GOAL_HOLD || node->parent->phase != WARD__GROUP_DOWN)
+    if (p->patience < 100 || node->goal != WARD__GOAL_HOLD ||
+        node->parent->phase != WARD__GROUP_DOWN ||
+        node->parent->trigger->state != WARD__NODE_HELD)
         return;
     while ((later = TAILQ_NEXT(later, sibling)) != NULL)
         CHECK(later->state == WARD__NODE_HELD || later->state == WARD__NODE_ABSENT ||
