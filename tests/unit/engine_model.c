@@ -1,4 +1,4 @@
-#include "tests/unit/engine_model.h"
+#include "tests/unit/engine_model_parts.h"
 
 #include <assert.h>
 #include <string.h>
@@ -7,148 +7,83 @@
 
 /* ---- what is to be done, from the facts ---- */
 
-static int
-youngest_child(const struct model *m, int n)
+int
+model_youngest_child(const struct model *m, int n)
 {
-    for (int i = m->count - 1; i > 0; i--)
+    for (int i = m->count - 1; i > n; i--)
         if (m->nodes[i].parent == n && !m->nodes[i].is_over)
             return i;
     return -1;
 }
 
-const char *
+bool
+model_is_supervisor(const struct model *m, int n)
+{
+    return m->nodes[n].options.kind == WARD__KIND_SUPERVISOR;
+}
+
+enum ward__node_state
 model_state(const struct model *m, int n)
 {
     const struct model_node *node = &m->nodes[n];
 
     if (node->is_over)
-        return "ENDED";
+        return WARD__NODE_ENDED;
+    if (node->is_absent)
+        return WARD__NODE_ABSENT;
     if (node->is_recovering)
-        return "RECOVERING";
+        return WARD__NODE_RECOVERING;
+    if (node->is_held)
+        return WARD__NODE_HELD;
     if (node->is_waiting)
-        return "DELAYED";
+        return WARD__NODE_DELAYED;
     if (node->is_judged_now)
-        return "DECIDING";
+        return WARD__NODE_DECIDING;
     if (node->want == MODEL_LIVE)
-        return n == 0 || node->was_ready ? "UP" : "STARTING";
+        return n == 0 || node->was_ready ? WARD__NODE_UP : WARD__NODE_STARTING;
     if (node->is_halting)
-        return "HALTING";
-    if (youngest_child(m, n) >= 0)
-        return "EMPTYING";
+        return WARD__NODE_HALTING;
+    if (model_youngest_child(m, n) >= 0)
+        return WARD__NODE_EMPTYING;
     if (node->has_process)
-        return node->may_not_clean || !node->was_ready ? "EXITING" : "FINISHING";
-    return "DOWN"; /* never seen from outside */
+        return node->may_not_clean || !node->was_ready ? WARD__NODE_EXITING
+                                                       : WARD__NODE_FINISHING;
+    return (enum ward__node_state)MODEL_DOWN;
 }
 
-static bool
-is(const struct model *m, int n, const char *state)
+bool
+model_is(const struct model *m, int n, enum ward__node_state state)
 {
-    return strcmp(model_state(m, n), state) == 0;
+    return model_state(m, n) == state;
+}
+
+bool
+model_lives(const struct model *m, int n)
+{
+    return model_is(m, n, WARD__NODE_UP) || model_is(m, n, WARD__NODE_STARTING);
+}
+
+bool
+model_has_effect(const struct model *m, int n, enum ward__node_state state)
+{
+    if (state == WARD__NODE_UP)
+        return model_is_supervisor(m, n);
+    return state != WARD__NODE_EMPTYING && state != WARD__NODE_HELD;
 }
 
 /* ---- ends of the way down ---- */
 
-static int64_t
-wait_after(int failures_beyond)
-{
-    static const int64_t waits[] = {10, 20, 40, 80, 160, 320, 640, 1000};
-
-    assert(failures_beyond >= 1);
-    return waits[failures_beyond > 8 ? 7 : failures_beyond - 1];
-}
-
-static void
-begin_life(struct model_node *node)
-{
-    node->want = MODEL_LIVE;
-    node->has_process = true;
-    node->was_ready = node->has_cleaned = node->may_not_clean = false;
-    node->is_waiting = false;
-    node->starts++;
-    node->shown = "";
-}
-
-/* The tenth failed start in a row is followed by 10 ms, each later one by more. */
-static void
-live_again(struct model_node *node)
-{
-    if (node->failed_starts < 10) {
-        begin_life(node);
-        return;
-    }
-    node->was_ready = false;
-    node->is_waiting = true;
-    node->delay_ms = wait_after(node->failed_starts - 9);
-    node->shown = "";
-}
-
-static void
-child_escalated(struct model *m, int parent)
-{
-    struct model_node *node = &m->nodes[parent];
-
-    if (parent == 0 && is(m, 0, "UP")) {
-        node->want = MODEL_ESCALATE;
-    } else if (is(m, parent, "UP") || is(m, parent, "STARTING")) {
-        node->failed_starts += !node->was_ready;
-        node->want = MODEL_FAIL;
-        node->is_halting = true;
-    }
-}
-
-static void
-be_over(struct model *m, int n)
-{
-    struct model_node *node = &m->nodes[n];
-
-    node->is_recovering = false;
-    node->is_over = true;
-    if (node->want == MODEL_ESCALATE && node->parent >= 0)
-        child_escalated(m, node->parent);
-}
-
-/* No child, no process: what was it for? */
-static void
-resolve(struct model *m, int n)
-{
-    struct model_node *node = &m->nodes[n];
-    bool owes = node->options.has_post_stop && !node->options.is_brutal &&
-                node->was_ready && !node->has_cleaned;
-
-    if (node->want == MODEL_RESTART)
-        live_again(node);
-    else if (node->want == MODEL_FAIL)
-        node->is_judged_now = true;
-    else if (owes)
-        node->is_recovering = true;
-    else
-        be_over(m, n);
-}
-
-static void
-stop_alone(struct model *m, int n)
-{
-    struct model_node *node = &m->nodes[n];
-    bool is_up = is(m, n, "UP") || is(m, n, "STARTING");
-
-    if (node->is_over || node->is_recovering || node->want >= MODEL_STOP)
-        return;
-    if (is_up && n > 0)
-        node->is_halting = true;
-    node->is_waiting = false;
-    node->want = MODEL_STOP;
-    node->why = WARD__ENDED_STOPPED;
-}
-
-/* ---- until nothing changes any more ---- */
-
+/* The shell is to see to its state. */
 static void
 note(struct model *m, int n)
 {
-    const char *state = model_state(m, n);
+    enum ward__node_state state = model_state(m, n);
 
-    m->nodes[n].shown = state;
-    if (strcmp(state, "UP") == 0 || strcmp(state, "EMPTYING") == 0)
+    m->nodes[n].shown = (int)state;
+    if (!MODEL_IS_STRICT && state >= WARD__NODE_HELD && m->nodes[n].parent >= 0 &&
+        m->nodes[m->nodes[n].parent].phase == WARD__GROUP_DOWN)
+        m->nodes[m->nodes[n].parent].current = -1;
+    if (!model_has_effect(m, n, state))
         return;
     for (int i = 0; i < m->todo_count; i++)
         if (m->todo[i] == n)
@@ -157,266 +92,281 @@ note(struct model *m, int n)
     m->todo[m->todo_count++] = n;
 }
 
-/* One thing that follows from the facts, children before parents; true if there was one. */
-static bool
-follow(struct model *m)
+int64_t
+model_wait_after(int failures_beyond)
 {
-    for (int n = m->count - 1; n >= 0; n--) {
-        struct model_node *node = &m->nodes[n];
-        if (is(m, n, "DOWN")) {
-            resolve(m, n);
-            if (!is(m, n, "DOWN"))
-                note(m, n);
-            return true;
-        }
-        if (strcmp(model_state(m, n), node->shown) != 0) {
-            note(m, n);
-            if (is(m, n, "FINISHING"))
-                node->has_cleaned = true;
-            if (is(m, n, "EMPTYING"))
-                stop_alone(m, youngest_child(m, n));
-            return true;
-        }
-        /* The next one, when one has gone. */
-        if (is(m, n, "EMPTYING") && m->nodes[youngest_child(m, n)].want < MODEL_STOP) {
-            stop_alone(m, youngest_child(m, n));
-            return true;
-        }
-    }
-    return false;
+    static const int64_t waits[] = {10, 20, 40, 80, 160, 320, 640, 1000};
+
+    assert(failures_beyond >= 1);
+    return waits[failures_beyond > 8 ? 7 : failures_beyond - 1];
 }
 
+void
+model_begin_life(struct model *m, int n)
+{
+    struct model_node *node = &m->nodes[n];
+
+    node->want = MODEL_LIVE;
+    node->has_process = !model_is_supervisor(m, n);
+    node->was_ready = node->has_cleaned = node->may_not_clean = false;
+    node->is_waiting = node->is_held = node->is_absent = false;
+    node->is_due = node->is_unwanted = false;
+    if (MODEL_IS_STRICT)
+        node->is_shutdown_due = false;
+    node->phase = WARD__GROUP_QUIET;
+    node->trigger = node->current = -1;
+    node->delay_ms = 0;
+    node->starts++;
+    node->shown = -1;
+}
+
+/* The delay was granted with the restart. */
 static void
-follow_all(struct model *m)
-{
-    while (follow(m))
-        ;
-}
-
-/* ---- events ---- */
-
-void
-model_init(struct model *m)
-{
-    m->count = 1;
-    m->todo_count = 0;
-    m->nodes[0] = (struct model_node){.parent = -1, .shown = "UP"};
-}
-
-int
-model_spawn(struct model *m, int parent, const struct ward__node_options *options)
-{
-    int n = m->count++;
-
-    assert(n < MODEL_NODES);
-    m->nodes[n] = (struct model_node){.options = *options, .parent = parent};
-    begin_life(&m->nodes[n]);
-    follow_all(m);
-    return n;
-}
-
-void
-model_ready(struct model *m, int n)
+live_again(struct model *m, int n)
 {
     struct model_node *node = &m->nodes[n];
 
-    node->was_ready = true;
-    node->failed_starts = node->spawn_errors = 0;
-    follow_all(m);
-}
-
-void
-model_ignored(struct model *m, int n)
-{
-    struct model_node *node = &m->nodes[n];
-
-    node->may_not_clean = true;
-    node->is_halting = false;
-    if (node->want == MODEL_LIVE) {
-        node->want = MODEL_STOP;
-        node->why = WARD__ENDED_IGNORED;
-    }
-    follow_all(m);
-}
-
-void
-model_failed(struct model *m, int n, bool is_alive)
-{
-    struct model_node *node = &m->nodes[n];
-    bool is_live = is(m, n, "UP") || is(m, n, "STARTING");
-
-    node->has_process = is_alive;
-    if (is_live && !node->was_ready)
-        node->failed_starts++;
-    if (is_live)
-        node->is_judged_now = true;
-    if (node->is_halting && node->want == MODEL_RESTART)
-        node->may_not_clean = true;
-    node->is_halting = false;
-    follow_all(m);
-}
-
-static bool
-is_granted(struct model_node *node, int64_t now)
-{
-    int max = node->options.max_restarts != 0 ? node->options.max_restarts : 3;
-    int within = node->options.within_ms != 0 ? node->options.within_ms : 60000;
-    int used = 0;
-
-    if (max == WARD_INFINITE || within == WARD_ZERO)
-        return true;
-    for (int i = 0; i < node->granted_count; i++)
-        used += within == WARD_INFINITE || now - node->granted[i] < within;
-    if (max == WARD_ZERO || used >= max)
-        return false;
-    assert(node->granted_count < MODEL_GRANTS);
-    node->granted[node->granted_count++] = now;
-    return true;
-}
-
-/* It is to be restarted, if that is granted. */
-static void
-want_counted_restart(struct model_node *node, int64_t now)
-{
-    node->want = MODEL_RESTART;
-    if (is_granted(node, now))
+    if (node->delay_ms == 0) {
+        model_begin_life(m, n);
         return;
-    node->why = WARD__ENDED_LIMIT;
-    node->want =
-        node->options.on_limit == WARD_DIRECTIVE_ESCALATE ? MODEL_ESCALATE : MODEL_STOP;
+    }
+    node->is_waiting = true;
+    node->shown = -1;
 }
 
 void
-model_directive(struct model *m, int n, ward_directive directive, int64_t now)
+model_fail_from_below(struct model *m, int n)
 {
     struct model_node *node = &m->nodes[n];
 
-    node->is_judged_now = false;
-    if (node->want == MODEL_STOP) {
-        /* somebody wants it stopped: that overtakes the decision */
-    } else if (directive == WARD_DIRECTIVE_STOP) {
+    if (n == 0) {
+        if (model_is(m, 0, WARD__NODE_UP))
+            node->want = MODEL_ESCALATE;
+        return;
+    }
+    if (!model_lives(m, n))
+        return;
+    node->failed_starts += !node->was_ready;
+    node->is_halting = !model_is_supervisor(m, n);
+    if (node->is_trial && model_is_supervisor(m, n)) {
         node->want = MODEL_STOP;
-        node->why = WARD__ENDED_DECIDED;
-    } else if (directive != WARD_DIRECTIVE_RESTART) {
-        node->want = MODEL_ESCALATE;
-        node->why = WARD__ENDED_DECIDED;
-    } else if (node->options.restart == WARD_TEMPORARY) {
+        node->why = WARD__ENDED_UNSTARTED;
+    } else if (MODEL_IS_STRICT && !model_lives(m, node->parent)) {
         node->want = MODEL_STOP;
         node->why = WARD__ENDED_TEMPORARY;
+    } else if (MODEL_IS_STRICT && model_is_covered(m, n)) {
+        model_take_along(m, n);
     } else {
-        want_counted_restart(node, now);
+        node->want = MODEL_FAIL;
     }
-    if (node->want == MODEL_RESTART)
-        node->may_not_clean = true;
-    follow_all(m);
+}
+
+/* Its place stays, for a start by hand or with its group. */
+static bool
+stays(const struct model *m, int n)
+{
+    const struct model_node *node = &m->nodes[n];
+    const struct ward__policy *policy;
+
+    if (node->parent < 0)
+        return false;
+    policy = &m->nodes[node->parent].options.policy;
+    return policy->is_supervisor && model_lives(m, node->parent) &&
+           policy->group != WARD_SIMPLE_ONE_FOR_ONE &&
+           node->options.restart != WARD_TEMPORARY &&
+           !(node->is_new && node->why == WARD__ENDED_UNSTARTED);
 }
 
 void
-model_quiet(struct model *m, int n, enum ward__says says, int64_t now)
+model_be_over(struct model *m, int n)
 {
     struct model_node *node = &m->nodes[n];
-    bool is_own_wish = node->want == MODEL_LIVE;
+    int parent = node->parent;
+    bool was_covered = model_is_covered(m, n);
 
-    node->is_halting = false;
-    if (is_own_wish)
-        node->want = MODEL_RESTART;
-    if (says == WARD__SAYS_STOP && node->want == MODEL_RESTART) {
-        node->want = MODEL_STOP;
-        node->why = WARD__ENDED_NORMAL;
-        if (node->options.restart == WARD_PERMANENT)
-            want_counted_restart(node, now);
+    node->is_recovering = false;
+    if (stays(m, n)) {
+        node->is_absent = true;
+        node->lives_over++;
+    } else {
+        node->is_over = true;
     }
-    follow_all(m);
-}
-
-void
-model_died(struct model *m, int n)
-{
-    m->nodes[n].has_process = false;
-    m->nodes[n].is_halting = false;
-    follow_all(m);
-}
-
-void
-model_forced(struct model *m, int n)
-{
-    m->nodes[n].has_cleaned = true;
-    model_died(m, n);
-}
-
-void
-model_lost(struct model *m, int n)
-{
-    struct model_node *node = &m->nodes[n];
-
-    if (node->is_recovering) {
-        model_recovered(m, n);
+    note(m, n);
+    if (parent < 0)
         return;
+    if (node->want == MODEL_ESCALATE)
+        model_fail_from_below(m, parent);
+    else if (node->why == WARD__ENDED_UNSTARTED && model_is_supervisor(m, parent) &&
+             model_is(m, parent, WARD__NODE_STARTING))
+        model_fail_from_below(m, parent);
+    if (m->nodes[parent].options.policy.is_supervisor &&
+        (model_lives(m, parent) ||
+         (!MODEL_IS_STRICT && (model_is(m, parent, WARD__NODE_DECIDING) ||
+                               model_is(m, parent, WARD__NODE_HALTING)))))
+        model_child_is_over(m, n, was_covered);
+}
+
+static bool
+owes_post_stop(const struct model_node *node)
+{
+    return node->options.has_post_stop && !node->options.is_brutal && node->was_ready &&
+           !node->has_cleaned;
+}
+
+/* No child, no process: what was it for? */
+static void
+resolve_wish(struct model *m, int n)
+{
+    struct model_node *node = &m->nodes[n];
+    bool is_wanted = node->parent < 0 || model_lives(m, node->parent);
+
+    if (!is_wanted && (node->want == MODEL_RESTART || node->want == MODEL_HOLD)) {
+        node->want = MODEL_STOP;
+        node->why = WARD__ENDED_STOPPED;
     }
-    if (is(m, n, "UP") || is(m, n, "STARTING")) {
-        node->want = MODEL_RESTART;
-        if (node->options.restart == WARD_TEMPORARY) {
-            node->want = MODEL_STOP;
-            node->why = WARD__ENDED_TEMPORARY;
-        }
+    if (MODEL_IS_STRICT && node->want == MODEL_FAIL && node->is_trial) {
+        node->want = MODEL_STOP;
+        node->why = WARD__ENDED_UNSTARTED;
     }
-    model_died(m, n);
+    if (node->want == MODEL_RESTART && model_is_covered(m, n))
+        model_take_along(m, n);
+    if (node->want == MODEL_RESTART && m->nodes[node->parent].trigger == n)
+        node->is_held = true;
+    else if (node->want == MODEL_HOLD)
+        node->is_held = true;
+    else if (node->want == MODEL_RESTART)
+        live_again(m, n);
+    else if (node->want == MODEL_FAIL)
+        node->is_judged_now = true;
+    else if (owes_post_stop(node))
+        node->is_recovering = true;
+    else
+        model_be_over(m, n);
 }
 
 bool
-model_spawn_error(struct model *m, int n)
+model_resolve(struct model *m, int n)
+{
+    if (!model_is(m, n, (enum ward__node_state)MODEL_DOWN))
+        return false;
+    resolve_wish(m, n);
+    if (!model_is(m, n, (enum ward__node_state)MODEL_DOWN) &&
+        (int)model_state(m, n) != m->nodes[n].shown)
+        note(m, n);
+    return true;
+}
+
+void
+model_stop_alone(struct model *m, int n)
 {
     struct model_node *node = &m->nodes[n];
 
-    if (node->is_recovering) {
-        model_recovered(m, n);
-        return false;
+    if (node->is_over || node->is_absent || node->is_recovering ||
+        node->want >= MODEL_STOP)
+        return;
+    if (model_lives(m, n) && n > 0 && !model_is_supervisor(m, n))
+        node->is_halting = true;
+    node->is_waiting = node->is_held = false;
+    node->want = MODEL_STOP;
+    node->why = WARD__ENDED_STOPPED;
+}
+
+/* One that is absent is forgotten. */
+void
+model_leave(struct model *m, int n)
+{
+    m->nodes[n].is_absent = m->nodes[n].is_due = false;
+    m->nodes[n].is_over = true;
+}
+
+/* It ends by itself. */
+void
+model_end_normally(struct model *m, int n)
+{
+    struct model_node *node = &m->nodes[n];
+
+    node->why = WARD__ENDED_NORMAL;
+    if (model_is_covered(m, n)) {
+        model_take_along(m, n);
+        return;
     }
-    if (!is(m, n, "STARTING")) {
-        model_died(m, n);
-        return false;
+    node->want = MODEL_STOP;
+    if (node->options.restart == WARD_PERMANENT && model_lives(m, node->parent))
+        model_want_counted_restart(m, n);
+}
+
+/* ---- until nothing changes any more ---- */
+
+/* Stops a child that is not on its way yet, or forgets the last one if it is absent. True if
+ * there was such a thing to do. */
+static bool
+empty(struct model *m, int n)
+{
+    int last = model_youngest_child(m, n);
+
+    for (int i = m->count - 1; i > n; i--) {
+        struct model_node *child = &m->nodes[i];
+        bool has_turn = i == last || m->nodes[n].options.policy.stops_at_once;
+        if (child->parent == n && !child->is_over && !child->is_absent && has_turn &&
+            child->want < MODEL_STOP) {
+            if (!MODEL_IS_STRICT && child->is_held &&
+                !m->nodes[n].options.policy.stops_at_once)
+                child->has_cleaned = true;
+            model_stop_alone(m, i);
+            return true;
+        }
     }
-    if (node->starts > 1 && youngest_child(m, n) < 0 && node->spawn_errors < 9) {
-        node->has_process = false;
-        node->is_waiting = true;
-        node->delay_ms = wait_after(++node->spawn_errors);
-        follow_all(m);
+    if (!m->nodes[last].is_absent)
+        return false;
+    model_leave(m, last);
+    return true;
+}
+
+/* One thing that follows for this node. */
+static bool
+follow_one(struct model *m, int n)
+{
+    struct model_node *node = &m->nodes[n];
+    enum ward__node_state state = model_state(m, n);
+
+    if (model_resolve(m, n))
+        return true;
+    if ((int)state != node->shown) {
+        note(m, n);
+        if (state == WARD__NODE_FINISHING)
+            node->has_cleaned = true;
         return true;
     }
-    node->spawn_errors = 0;
-    model_failed(m, n, false);
-    return false;
+    if (state == WARD__NODE_EMPTYING)
+        return empty(m, n);
+    return state != WARD__NODE_ENDED && model_group_step(m, n);
 }
 
-void
-model_expired(struct model *m, int n)
+/* Its significant children have ended: so does it. */
+static bool
+shut_down(struct model *m, int n)
 {
-    if (m->nodes[n].is_waiting)
-        begin_life(&m->nodes[n]);
-    follow_all(m);
+    struct model_node *node = &m->nodes[n];
+
+    if (!model_is(m, n, WARD__NODE_UP) || !node->is_shutdown_due)
+        return false;
+    node->is_shutdown_due = false;
+    node->is_halting = !model_is_supervisor(m, n);
+    model_end_normally(m, n);
+    return true;
 }
 
+/* Children before parents. */
 void
-model_recovered(struct model *m, int n)
+model_follow(struct model *m)
 {
-    if (m->nodes[n].is_recovering)
-        be_over(m, n);
-    follow_all(m);
-}
+    bool is_more = true;
 
-void
-model_stop(struct model *m, int n)
-{
-    stop_alone(m, n);
-    follow_all(m);
-}
-
-void
-model_restart(struct model *m, int n)
-{
-    if (n > 0 && is(m, n, "UP")) {
-        m->nodes[n].want = MODEL_RESTART;
-        m->nodes[n].is_halting = true;
+    while (is_more) {
+        is_more = false;
+        for (int n = m->count - 1; n >= 0 && !is_more; n--)
+            is_more = follow_one(m, n);
+        for (int n = m->count - 1; n > 0 && !is_more; n--)
+            is_more = shut_down(m, n);
     }
-    follow_all(m);
 }

@@ -20,8 +20,8 @@ play_trace(const char *format, ...)
     va_end(list);
 }
 
-static const char *
-state_of(const struct play *p, int n)
+const char *
+play_state_of(const struct play *p, int n)
 {
     return ward__node_state_name(p->actors[n].node->state);
 }
@@ -34,56 +34,80 @@ play_is(const struct play *p, int n, enum ward__node_state state)
 
 /* ---- comparing ---- */
 
+static bool
+is_idle(enum ward__node_state state)
+{
+    return state == WARD__NODE_DELAYED || state == WARD__NODE_HELD ||
+           state == WARD__NODE_ABSENT || state == WARD__NODE_ENDED;
+}
+
 static void
 compare_node(const struct play *p, int n)
 {
     static const enum model_want wants[] = {
-        [WARD__GOAL_NONE] = MODEL_LIVE,         [WARD__GOAL_RESTART] = MODEL_RESTART,
-        [WARD__GOAL_FAIL] = MODEL_FAIL,         [WARD__GOAL_STOP] = MODEL_STOP,
-        [WARD__GOAL_ESCALATE] = MODEL_ESCALATE,
+        [WARD__GOAL_NONE] = MODEL_LIVE, [WARD__GOAL_RESTART] = MODEL_RESTART,
+        [WARD__GOAL_HOLD] = MODEL_HOLD, [WARD__GOAL_FAIL] = MODEL_FAIL,
+        [WARD__GOAL_STOP] = MODEL_STOP, [WARD__GOAL_ESCALATE] = MODEL_ESCALATE,
     };
     const struct ward__node *node = p->actors[n].node;
     const struct model_node *expected = &p->model.nodes[n];
+    enum ward__node_state state = model_state(&p->model, n);
 
-    CHECK(strcmp(state_of(p, n), model_state(&p->model, n)) == 0, "node %d: %s, not %s",
-          n, state_of(p, n), model_state(&p->model, n));
+    CHECK(node->state == state, "node %d: %s, not %s", n, play_state_of(p, n),
+          ward__node_state_name(state));
     CHECK(node->why == expected->why, "node %d: why %d, not %d", n, (int)node->why,
           (int)expected->why);
-    if (node->state != WARD__NODE_DELAYED) /* there it does not matter what it was for */
-        CHECK(wants[node->goal] == expected->want, "node %d: goal %d", n,
-              (int)node->goal);
-    if (node->state == WARD__NODE_DELAYED)
-        CHECK(node->delay_ms == expected->delay_ms, "node %d: %d ms", n,
-              (int)node->delay_ms);
-    if (n > 0 && node->state != WARD__NODE_ENDED)
+    if (n == 0 || !is_idle(state)) /* there it does not matter what it was for */
+        CHECK(wants[node->goal] == expected->want, "node %d: goal %d, not %d", n,
+              (int)node->goal, (int)expected->want);
+    if (state == WARD__NODE_DELAYED)
+        CHECK(node->delay_ms == expected->delay_ms, "node %d: %d ms, not %d", n,
+              (int)node->delay_ms, (int)expected->delay_ms);
+    if (n > 0 && state != WARD__NODE_ENDED)
         CHECK(node->has_process == expected->has_process, "node %d: process", n);
+    if (n > 0)
+        CHECK(node->failed_starts == (uint32_t)expected->failed_starts,
+              "node %d: %u failed starts, not %d", n, node->failed_starts,
+              expected->failed_starts);
+    CHECK(node->lives_over == (uint32_t)expected->lives_over, "node %d: %u lives, not %d",
+          n, node->lives_over, expected->lives_over);
+    if (state == WARD__NODE_UP || state == WARD__NODE_STARTING)
+        CHECK(node->phase == expected->phase, "node %d: phase %d, not %d", n,
+              (int)node->phase, (int)expected->phase);
 }
 
 /* The living children of every node, in start order. */
 static void
-compare_children(const struct play *p, int n)
+compare_children(const struct play *p)
 {
-    struct ward__node *child = TAILQ_FIRST(&p->actors[n].node->children);
+    const struct ward__node *next[MODEL_NODES];
 
-    for (int i = 1; i < p->count; i++) {
-        if (p->model.nodes[i].parent != n || p->model.nodes[i].is_over)
+    for (int n = 0; n < p->count; n++) {
+        int parent = p->actors[n].parent;
+        next[n] =
+            p->actors[n].node != NULL ? TAILQ_FIRST(&p->actors[n].node->children) : NULL;
+        if (n == 0 || p->model.nodes[n].is_over)
             continue;
-        CHECK(child == p->actors[i].node, "node %d: child %d", n, i);
-        child = TAILQ_NEXT(child, sibling);
+        CHECK(next[parent] != NULL && next[parent] == p->actors[n].node,
+              "node %d: child %d", parent, n);
+        next[parent] = TAILQ_NEXT(next[parent], sibling);
     }
-    CHECK(child == NULL, "node %d: one child too many", n);
+    for (int n = 0; n < p->count; n++)
+        CHECK(next[n] == NULL, "node %d: one child too many", n);
 }
 
-void
-play_compare(const struct play *p)
+static void
+check_window(const struct model_grants *granted, int from, int max, int within, int n)
 {
-    for (int n = 0; n < p->count; n++) {
-        if (p->actors[n].node == NULL) {
-            CHECK(p->model.nodes[n].is_over, "node %d is forgotten and not over", n);
-            continue;
-        }
-        compare_node(p, n);
-        compare_children(p, n);
+    if (max == WARD_INFINITE || within == WARD_ZERO)
+        return;
+    for (int i = from; i < granted->count; i++) {
+        int first = i;
+        while (first > 0 && (within == WARD_INFINITE ||
+                             granted->at[first - 1] > granted->at[i] - within))
+            first--;
+        CHECK(max != WARD_ZERO && i - first < max, "node %d: %d restarts granted", n,
+              i - first + 1);
     }
 }
 
@@ -92,35 +116,129 @@ static void
 check_grants(struct play *p, int n)
 {
     struct actor *actor = &p->actors[n];
-    const struct ward__node_options *options = &actor->node->options;
-    int64_t within = options->within_ms;
-    int used = 0;
+    const struct model_node *node = &p->model.nodes[n];
+    const struct ward__node_options *o = &actor->node->options;
 
-    actor->granted[actor->granted_count++] = p->now;
-    for (int i = 0; i < actor->granted_count; i++)
-        used += within == WARD_INFINITE || p->now - actor->granted[i] < within;
-    if (options->max_restarts == WARD_INFINITE || within == WARD_ZERO)
-        return;
-    CHECK(options->max_restarts != WARD_ZERO && used <= options->max_restarts,
-          "node %d: %d restarts granted", n, used);
+    if (actor->grants_seen < node->granted.count) {
+        check_window(&node->granted, actor->grants_seen, o->max_restarts, o->within_ms,
+                     n);
+        if (o->slow_max_restarts != 0)
+            check_window(&node->granted, actor->grants_seen, o->slow_max_restarts,
+                         o->slow_within_ms, n);
+    }
+    if (actor->child_grants_seen < node->children_granted.count) {
+        check_window(&node->children_granted, actor->child_grants_seen,
+                     o->policy.intensity, o->policy.period_ms, n);
+        if (o->policy.slow_intensity != 0)
+            check_window(&node->children_granted, actor->child_grants_seen,
+                         o->policy.slow_intensity, o->policy.slow_period_ms, n);
+    }
+    actor->grants_seen = node->granted.count;
+    actor->child_grants_seen = node->children_granted.count;
 }
 
-static bool
-is_counted_restart(const struct ward__node *node)
+/* A supervisor that is up: no restart of its group under way means that nobody waits for one;
+ * and one that is none has no place for those who have ended. */
+static void
+check_family(const struct play *p, int n)
 {
-    return node->goal == WARD__GOAL_RESTART || node->state == WARD__NODE_STARTING ||
-           node->state == WARD__NODE_DELAYED;
+    const struct ward__node *node = p->actors[n].node;
+    const struct ward__node *child;
+    bool is_quiet = node->state == WARD__NODE_UP && node->phase == WARD__GROUP_QUIET;
+
+    TAILQ_FOREACH (child, &node->children, sibling) {
+        CHECK(child->state != WARD__NODE_ENDED, "node %d has an ended child", n);
+        CHECK(child->state != WARD__NODE_HELD || !is_quiet, "node %d: held for ever", n);
+        CHECK(child->state != WARD__NODE_ABSENT || node->options.policy.is_supervisor,
+              "node %d: an absent child", n);
+    }
+    if (node->options.kind == WARD__KIND_SUPERVISOR)
+        CHECK(node->state != WARD__NODE_HALTING && node->state != WARD__NODE_FINISHING &&
+                  node->state != WARD__NODE_EXITING && !node->has_process,
+              "node %d: a supervisor is %s", n, play_state_of(p, n));
+}
+
+void
+play_compare(struct play *p)
+{
+    for (int n = 0; n < p->count; n++) {
+        if (p->actors[n].node == NULL) {
+            CHECK(p->model.nodes[n].is_over, "node %d is forgotten and not over", n);
+            continue;
+        }
+        compare_node(p, n);
+        check_grants(p, n);
+        check_family(p, n);
+    }
+    compare_children(p);
 }
 
 /* ---- events, given to both ---- */
 
+/* An event of a node is about to be reported. */
+static struct ward__node *
+at(struct play *p, int n, const char *what)
+{
+    play_trace("  %d: %s\n", n, what);
+    p->engine.now = p->model.now = p->now;
+    return p->actors[n].node;
+}
+
+void
+play_birth(struct play *p, int parent, const struct ward__node_options *options,
+           play_engine_birth in_engine, play_model_birth in_model)
+{
+    struct actor *actor = &p->actors[p->count];
+
+    play_trace(
+        "  %d is a new child of %d: kind %d group %d auto %d at once %d, %d in %d ms\n",
+        p->count, parent, (int)options->kind,
+        options->policy.is_supervisor ? (int)options->policy.group : -1,
+        (int)options->policy.auto_shutdown, (int)options->policy.stops_at_once,
+        options->policy.intensity, options->policy.period_ms);
+    play_trace("  restart %d significant %d post_stop %d, %d in %d ms, on limit %d\n",
+               (int)options->restart, (int)options->is_significant,
+               (int)options->has_post_stop, options->max_restarts, options->within_ms,
+               (int)options->on_limit);
+    p->engine.now = p->model.now = p->now;
+    *actor = (struct actor){.parent = parent, .depth = p->actors[parent].depth + 1};
+    actor->is_late = p->actors[parent].node->phase == WARD__GROUP_DOWN;
+    actor->node = malloc(sizeof *actor->node);
+    assert_non_null(actor->node);
+    assert_int_equal(ward__node_init(actor->node, options), 0);
+    in_engine(&p->engine, p->actors[parent].node, actor->node);
+    assert_int_equal(in_model(&p->model, parent, options), p->count);
+    p->count++;
+}
+
+void
+play_begin(struct play *p, int n)
+{
+    ward__engine_begin(&p->engine, at(p, n, "begin"));
+    model_begin(&p->model, n);
+}
+
+void
+play_ready(struct play *p, int n)
+{
+    p->actors[n].stage = UP;
+    ward__engine_ready(&p->engine, at(p, n, "ready"));
+    model_ready(&p->model, n);
+}
+
+void
+play_ignored(struct play *p, int n)
+{
+    p->actors[n].stage = GONE;
+    ward__engine_ignored(&p->engine, at(p, n, "ignored"));
+    model_ignored(&p->model, n);
+}
+
 void
 play_spawn_error(struct play *p, int n)
 {
-    struct ward__node *node = p->actors[n].node;
-    bool is_again = ward__engine_spawn_error(&p->engine, node);
+    bool is_again = ward__engine_spawn_error(&p->engine, at(p, n, "no process"));
 
-    play_trace("  %d: no process\n", n);
     p->actors[n].stage = NONE;
     CHECK(model_spawn_error(&p->model, n) == is_again, "node %d: tried again?", n);
 }
@@ -128,51 +246,90 @@ play_spawn_error(struct play *p, int n)
 void
 play_failed(struct play *p, int n, bool is_alive)
 {
-    play_trace("  %d: failed, %s\n", n, is_alive ? "alive" : "dead");
     p->actors[n].stage = is_alive ? RAISED : NONE;
-    ward__engine_failed(&p->engine, p->actors[n].node, is_alive);
+    ward__engine_failed(&p->engine, at(p, n, is_alive ? "failed, alive" : "failed, dead"),
+                        is_alive);
     model_failed(&p->model, n, is_alive);
 }
 
-static void
-died(struct play *p, int n)
+void
+play_directive(struct play *p, int n, ward_directive directive)
 {
-    play_trace("  %d: died\n", n);
+    struct ward__node *node = at(p, n, "directive");
+
+    play_trace("    %d\n", (int)directive);
+    ward__engine_directive(&p->engine, node, directive);
+    model_directive(&p->model, n, directive);
+}
+
+void
+play_died(struct play *p, int n)
+{
     p->actors[n].stage = NONE;
-    ward__engine_died(&p->engine, p->actors[n].node);
+    ward__engine_died(&p->engine, at(p, n, "died"));
     model_died(&p->model, n);
 }
 
-static void
-recovered(struct play *p, int n)
+void
+play_recovered(struct play *p, int n)
 {
-    play_trace("  %d: recovered\n", n);
     p->actors[n].stage = NONE;
-    ward__engine_recovered(&p->engine, p->actors[n].node);
+    ward__engine_recovered(&p->engine, at(p, n, "recovered"));
     model_recovered(&p->model, n);
 }
 
 void
 play_quiet(struct play *p, int n, enum ward__says says)
 {
-    struct actor *actor = &p->actors[n];
-    bool was_up = play_is(p, n, WARD__NODE_UP);
+    struct ward__node *node = at(p, n, "quiet");
 
-    play_trace("  %d: quiet %d\n", n, (int)says);
-    actor->stage = QUIET;
-    p->engine.now = p->now;
-    ward__engine_quiet(&p->engine, actor->node, says);
-    model_quiet(&p->model, n, says, p->now);
-    if (was_up && says == WARD__SAYS_STOP && is_counted_restart(actor->node))
-        check_grants(p, n);
+    play_trace("    says %d\n", (int)says);
+    p->actors[n].stage = QUIET;
+    ward__engine_quiet(&p->engine, node, says);
+    model_quiet(&p->model, n, says);
+}
+
+/* The delay of a node is over, or a timer fires that should have been cancelled. */
+void
+play_expire(struct play *p, int n)
+{
+    ward__engine_expired(&p->engine, at(p, n, "expired"));
+    model_expired(&p->model, n);
 }
 
 void
 play_stop(struct play *p, int n)
 {
-    play_trace("  %d: stop\n", n);
-    ward__engine_stop(&p->engine, p->actors[n].node);
+    ward__engine_stop(&p->engine, at(p, n, "stop"));
     model_stop(&p->model, n);
+}
+
+void
+play_restart(struct play *p, int n)
+{
+    ward__engine_restart(&p->engine, at(p, n, "restart"));
+    model_restart(&p->model, n);
+}
+
+void
+play_restart_child(struct play *p, int n)
+{
+    ward__engine_restart_child(&p->engine, at(p, n, "restart child"));
+    model_restart_child(&p->model, n);
+}
+
+void
+play_terminate_child(struct play *p, int n)
+{
+    ward__engine_terminate_child(&p->engine, at(p, n, "terminate child"));
+    model_terminate_child(&p->model, n);
+}
+
+void
+play_delete_child(struct play *p, int n)
+{
+    ward__engine_delete_child(&p->engine, at(p, n, "delete child"));
+    model_delete_child(&p->model, n);
 }
 
 /* How the shell takes a death, whatever it was. */
@@ -186,212 +343,19 @@ play_die(struct play *p, int n, bool is_lost)
                     state == WARD__NODE_EMPTYING;
 
     if (actor->stage == CLEANUP) {
-        recovered(p, n);
+        play_recovered(p, n);
     } else if (is_lost) {
-        play_trace("  %d: lost\n", n);
         actor->stage = NONE;
-        ward__engine_lost(&p->engine, actor->node);
+        ward__engine_lost(&p->engine, at(p, n, "lost"));
         model_lost(&p->model, n);
     } else if (is_asked) {
-        died(p, n);
+        play_died(p, n);
     } else if (state == WARD__NODE_HALTING && actor->is_doomed) {
-        play_trace("  %d: killed at the deadline\n", n);
         actor->stage = NONE;
         actor->node->owes_post_stop = false;
-        ward__engine_died(&p->engine, actor->node);
+        ward__engine_died(&p->engine, at(p, n, "killed at the deadline"));
         model_forced(&p->model, n);
     } else {
         play_failed(p, n, false);
     }
-}
-
-/* ---- the shell: effects ---- */
-
-static void
-do_start(struct play *p, int n)
-{
-    struct actor *actor = &p->actors[n];
-
-    CHECK(actor->stage == NONE, "node %d starts while its process exists", n);
-    actor->is_doomed = actor->was_told = false;
-    actor->post_stops = 0;
-    actor->stage = BORN;
-    if (!p->is_closing && random_is(&p->random, 10))
-        play_spawn_error(p, n);
-}
-
-static void
-do_decide(struct play *p, int n)
-{
-    static const ward_directive directives[] = {
-        WARD_DIRECTIVE_RESTART, WARD_DIRECTIVE_RESTART,  WARD_DIRECTIVE_RESTART,
-        WARD_DIRECTIVE_RESTART, WARD_DIRECTIVE_ESCALATE, WARD_DIRECTIVE_STOP,
-        WARD_DIRECTIVE_RESTART, (ward_directive)77,
-    };
-    struct ward__node *node = p->actors[n].node;
-    ward_directive directive = directives[random_below(&p->random, 8)];
-
-    if (p->is_stubborn)
-        directive = WARD_DIRECTIVE_RESTART;
-    if (node->goal == WARD__GOAL_STOP)
-        directive = WARD_DIRECTIVE_STOP;
-    play_trace("  %d: directive %d\n", n, (int)directive);
-    p->engine.now = p->now;
-    ward__engine_directive(&p->engine, node, directive);
-    model_directive(&p->model, n, directive, p->now);
-    if (directive == WARD_DIRECTIVE_RESTART && is_counted_restart(node))
-        check_grants(p, n);
-}
-
-static void
-do_halt(struct play *p, int n)
-{
-    p->actors[n].was_told = true;
-    if (p->actors[n].stage == NONE)
-        died(p, n);
-    else if (p->actors[n].node->options.is_brutal)
-        p->actors[n].is_doomed = true;
-}
-
-static void
-check_alone(struct play *p, int n)
-{
-    CHECK(TAILQ_EMPTY(&p->actors[n].node->children), "node %d has children", n);
-    for (int i = 1; i < p->count; i++)
-        CHECK(p->actors[i].node == NULL || p->actors[i].parent != n,
-              "node %d: the end of child %d is not through", n, i);
-}
-
-static void
-do_finish(struct play *p, int n)
-{
-    struct actor *actor = &p->actors[n];
-
-    check_alone(p, n);
-    if (actor->stage == NONE) {
-        died(p, n);
-        return;
-    }
-    CHECK(actor->stage == UP || actor->stage == QUIET || actor->stage == RAISED,
-          "node %d: post_stop of one that was not up", n);
-    CHECK(actor->post_stops++ == 0, "node %d: post_stop twice", n);
-    actor->stage = LAST;
-}
-
-static void
-do_exit(struct play *p, int n)
-{
-    check_alone(p, n);
-    if (p->actors[n].stage == NONE)
-        died(p, n);
-}
-
-static void
-do_recover(struct play *p, int n)
-{
-    struct actor *actor = &p->actors[n];
-
-    check_alone(p, n);
-    CHECK(actor->stage == NONE, "node %d: cleanup beside its process", n);
-    CHECK(actor->node->options.has_post_stop && !actor->node->options.is_brutal,
-          "node %d: cleanup of nothing", n);
-    CHECK(actor->post_stops++ == 0, "node %d: post_stop twice", n);
-    if (random_is(&p->random, 10))
-        recovered(p, n);
-    else
-        actor->stage = CLEANUP;
-}
-
-static void
-do_end(struct play *p, int n)
-{
-    struct actor *actor = &p->actors[n];
-
-    check_alone(p, n);
-    CHECK(actor->stage == NONE, "node %d ends beside its process", n);
-    ward__node_done(actor->node);
-    free(actor->node);
-    actor->node = NULL;
-}
-
-static void
-carry_out(struct play *p, int n)
-{
-    play_trace("%d does %s\n", n, state_of(p, n));
-    switch (p->actors[n].node->state) {
-    case WARD__NODE_STARTING:
-        do_start(p, n);
-        break;
-    case WARD__NODE_DECIDING:
-        do_decide(p, n);
-        break;
-    case WARD__NODE_HALTING:
-        do_halt(p, n);
-        break;
-    case WARD__NODE_FINISHING:
-        do_finish(p, n);
-        break;
-    case WARD__NODE_EXITING:
-        do_exit(p, n);
-        break;
-    case WARD__NODE_RECOVERING:
-        do_recover(p, n);
-        break;
-    case WARD__NODE_ENDED:
-        do_end(p, n);
-        break;
-    default:
-        CHECK(play_is(p, n, WARD__NODE_DELAYED), "node %d: an effect of %s", n,
-              state_of(p, n));
-        break;
-    }
-}
-
-/* The model's next: those that have no effect any more are passed over, as the shell does. */
-static void
-take_todo(struct play *p, int n)
-{
-    struct model *m = &p->model;
-    int at = 0;
-
-    while (at < m->todo_count && m->todo[at] != n) {
-        const char *state = model_state(m, m->todo[at]);
-        bool has_effect = strcmp(state, "UP") != 0 && strcmp(state, "EMPTYING") != 0;
-        CHECK(!has_effect, "node %d before %d", n, m->todo[at]);
-        at++;
-    }
-    CHECK(at < m->todo_count, "node %d: an effect the model has not", n);
-    memmove(&m->todo[at], &m->todo[at + 1],
-            (size_t)(m->todo_count - at - 1) * sizeof(int));
-    m->todo_count--;
-}
-
-static int
-number_of(const struct play *p, const struct ward__node *node)
-{
-    for (int n = 0; n < p->count; n++)
-        if (p->actors[n].node == node)
-            return n;
-    fail_msg("WARD_SEED=%llu: an effect of a node that is gone",
-             (unsigned long long)play_seed);
-    return -1;
-}
-
-void
-play_pump(struct play *p)
-{
-    struct ward__node *node;
-
-    while ((node = ward__engine_next(&p->engine)) != NULL) {
-        int n = number_of(p, node);
-        take_todo(p, n);
-        carry_out(p, n);
-        play_compare(p);
-    }
-    for (int i = 0; i < p->model.todo_count; i++) {
-        const char *state = model_state(&p->model, p->model.todo[i]);
-        CHECK(strcmp(state, "UP") == 0 || strcmp(state, "EMPTYING") == 0,
-              "node %d: no effect %s", p->model.todo[i], state);
-    }
-    p->model.todo_count = 0;
 }

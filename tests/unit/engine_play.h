@@ -27,9 +27,9 @@ struct actor {
     enum stage stage;
     bool is_doomed; /* killed at the deadline of its stop */
     bool was_told;  /* HALT */
+    bool is_late;   /* born while its group went down */
     int post_stops; /* of this incarnation */
-    int64_t granted[MODEL_GRANTS];
-    int granted_count;
+    int grants_seen, child_grants_seen;
 };
 
 struct play {
@@ -37,11 +37,12 @@ struct play {
     struct ward__engine engine;
     struct model model;
     struct actor actors[MODEL_NODES];
-    int count;
+    int count, most;
     int64_t now;
     unsigned patience; /* percent of the events after which effects are carried out */
     unsigned goodness; /* percent of processes that do as they are asked */
     bool is_stubborn;  /* few nodes, whose starts fail again and again */
+    bool is_plain;     /* actors only, none of them a supervisor */
     bool is_closing;   /* the root was stopped, and all answer */
 };
 
@@ -61,16 +62,37 @@ void play_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
     } while (0)
 
 bool play_is(const struct play *p, int n, enum ward__node_state state);
+const char *play_state_of(const struct play *p, int n);
 
-void play_compare(const struct play *p);
-/* Carries out all effects. */
+void play_compare(struct play *p);
+/* Carries out all effects (engine_play_shell.c). */
 void play_pump(struct play *p);
 
+/* A child as chance will have it (engine_play_shell.c). */
+struct ward__node_options play_options(struct play *p, bool may_be_supervisor);
+
 /* Events. */
+typedef void (*play_engine_birth)(struct ward__engine *e, struct ward__node *parent,
+                                  struct ward__node *node);
+typedef int (*play_model_birth)(struct model *m, int parent,
+                                const struct ward__node_options *options);
+void play_birth(struct play *p, int parent, const struct ward__node_options *options,
+                play_engine_birth in_engine, play_model_birth in_model);
+void play_begin(struct play *p, int n);
+void play_ready(struct play *p, int n);
+void play_ignored(struct play *p, int n);
 void play_spawn_error(struct play *p, int n);
 void play_failed(struct play *p, int n, bool is_alive);
+void play_directive(struct play *p, int n, ward_directive directive);
 void play_quiet(struct play *p, int n, enum ward__says says);
+void play_died(struct play *p, int n);
+void play_recovered(struct play *p, int n);
+void play_expire(struct play *p, int n);
 void play_stop(struct play *p, int n);
+void play_restart(struct play *p, int n);
+void play_restart_child(struct play *p, int n);
+void play_terminate_child(struct play *p, int n);
+void play_delete_child(struct play *p, int n);
 /* Its process dies: what that means depends on what it was told. */
 void play_die(struct play *p, int n, bool is_lost);
 

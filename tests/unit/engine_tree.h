@@ -2,7 +2,7 @@
  * Engine tree: a small tree to play scenarios with, its effects as text, and short names for
  * the events.
  *
- * Used by: test_engine.c, test_engine_tree.c. Uses: engine.h.
+ * Used by: test_engine.c, test_engine_tree.c, engine_site.h. Uses: engine.h.
  */
 #ifndef WARD_TESTS_UNIT_ENGINE_TREE_H
 #define WARD_TESTS_UNIT_ENGINE_TREE_H
@@ -19,7 +19,7 @@
 
 #include "supervisor/engine.h"
 
-enum { NODES = 8 };
+enum { NODES = 16 };
 
 /* A root and some nodes, called a, b, c... in the logs. */
 struct tree {
