@@ -29,6 +29,7 @@ ward__node_start(struct ward__engine *e, struct ward__node *node)
     node->must_exit = false;
     node->owes_post_stop = false;
     node->is_due = false;
+    node->is_shutdown_due = false;
     node->up_at = 0;
     node->delay_ms = 0;
     node->has_process = node->options.kind == WARD__KIND_ACTOR;
@@ -59,6 +60,38 @@ ward__node_halt(struct ward__engine *e, struct ward__node *node)
         ward__node_advance(e, node);
 }
 
+/* Where the parent itself goes down, nobody comes back. */
+static bool
+is_parent_leaving(const struct ward__node *node)
+{
+    const struct ward__node *parent = node->parent;
+
+    return parent->state != WARD__NODE_UP && parent->state != WARD__NODE_STARTING;
+}
+
+/* A start that was asked for has failed: an error, and no failure. */
+static void
+be_unstarted(struct ward__node *node)
+{
+    node->goal = WARD__GOAL_STOP;
+    node->why = WARD__ENDED_UNSTARTED;
+}
+
+/* Whatever happens to it belongs to the restart of its group, or to the end of its parent. */
+static bool
+goes_with_others(struct ward__node *node)
+{
+    if (ward__group_covers(node)) {
+        node->goal = ward__group_goal(node);
+        return true;
+    }
+    if (!is_parent_leaving(node))
+        return false;
+    node->goal = WARD__GOAL_STOP;
+    node->why = WARD__ENDED_TEMPORARY;
+    return true;
+}
+
 /* A child has escalated to this node, which fails with the same failure. */
 void
 ward__node_fail_for_child(struct ward__engine *e, struct ward__node *node)
@@ -70,13 +103,12 @@ ward__node_fail_for_child(struct ward__engine *e, struct ward__node *node)
     }
     if (node->state != WARD__NODE_UP && node->state != WARD__NODE_STARTING)
         return;
-    node->goal = WARD__GOAL_FAIL;
     if (node->state == WARD__NODE_STARTING)
         node->failed_starts++; /* unless it becomes ready yet */
-    if (node->options.kind == WARD__KIND_SUPERVISOR && node->is_trial) {
-        node->goal = WARD__GOAL_STOP;
-        node->why = WARD__ENDED_UNSTARTED;
-    }
+    if (node->options.kind == WARD__KIND_SUPERVISOR && node->is_trial)
+        be_unstarted(node);
+    else if (!goes_with_others(node))
+        node->goal = WARD__GOAL_FAIL;
     ward__node_halt(e, node);
 }
 
@@ -109,8 +141,7 @@ ward__node_leave(struct ward__engine *e, struct ward__node *node)
     ward__node_enter(e, node, WARD__NODE_ENDED);
     if (node->parent == NULL)
         return;
-    node->parent->child_count--;
-    TAILQ_REMOVE(&node->parent->children, node, sibling);
+    ward__group_remove(node);
 }
 
 static void
@@ -130,10 +161,11 @@ end(struct ward__engine *e, struct ward__node *node)
         ward__node_fail_for_child(e, parent);
     else if (ward__group_of(node) != NULL)
         ward__group_member_over(e, parent, node);
+    ward__node_shut_down_due(e, parent);
 }
 
-static bool
-owes_recovery(const struct ward__node *node)
+bool
+ward__node_owes_recovery(const struct ward__node *node)
 {
     return node->owes_post_stop && node->options.has_post_stop &&
            !node->options.is_brutal;
@@ -149,13 +181,15 @@ redirect(struct ward__node *node)
     node->why = WARD__ENDED_STOPPED;
 }
 
-/* Where the parent itself goes down, nobody comes back. */
-static bool
-is_parent_leaving(const struct ward__node *node)
+/* What was to come back, or to be judged, ends with its parent. */
+static void
+stay_down(struct ward__node *node)
 {
-    const struct ward__node *parent = node->parent;
+    bool has_failed = node->goal == WARD__GOAL_FAIL;
 
-    return parent->state != WARD__NODE_UP && parent->state != WARD__NODE_STARTING;
+    redirect(node);
+    if (has_failed)
+        node->why = WARD__ENDED_TEMPORARY;
 }
 
 /* Neither children nor a process are left. */
@@ -166,10 +200,13 @@ settle(struct ward__engine *e, struct ward__node *node)
     uint32_t failed = node->failed_starts;
     int64_t delay = failed >= PATIENCE ? doubled(failed - PATIENCE + 1) : 0;
 
-    if (node->parent != NULL && is_parent_leaving(node) && node->goal != WARD__GOAL_FAIL)
-        redirect(node);
-    if (node->goal == WARD__GOAL_RESTART && ward__group_covers(node))
+    if (node->parent != NULL && is_parent_leaving(node))
+        stay_down(node);
+    else if ((node->goal == WARD__GOAL_RESTART || node->goal == WARD__GOAL_FAIL) &&
+             ward__group_covers(node))
         node->goal = ward__group_goal(node);
+    else if (node->goal == WARD__GOAL_FAIL && node->is_trial)
+        be_unstarted(node);
     if (node->delay_ms < delay)
         node->delay_ms = delay;
     switch (node->goal) {
@@ -189,7 +226,7 @@ settle(struct ward__engine *e, struct ward__node *node)
         break;
     case WARD__GOAL_STOP:
     case WARD__GOAL_ESCALATE:
-        if (owes_recovery(node))
+        if (ward__node_owes_recovery(node))
             ward__node_enter(e, node, WARD__NODE_RECOVERING);
         else
             end(e, node);
@@ -202,11 +239,11 @@ static bool
 is_idle(struct ward__node *node)
 {
     switch (node->state) {
-    case WARD__NODE_HELD:
     case WARD__NODE_ABSENT:
         return true;
+    case WARD__NODE_HELD:
     case WARD__NODE_DELAYED:
-        return !owes_recovery(node);
+        return !ward__node_owes_recovery(node);
     default:
         return false;
     }
@@ -294,8 +331,35 @@ ward__node_is_up(struct ward__engine *e, struct ward__node *node)
         return;
     if (supervisor != NULL && supervisor->current == node)
         ward__group_next(e, supervisor);
-    if (node->is_shutdown_due)
-        ward__node_shut_down(e, node);
+}
+
+/* A normal end of its own will: only what is permanent comes back, and that counts. */
+static void
+end_normally(struct ward__engine *e, struct ward__node *node)
+{
+    node->why = WARD__ENDED_NORMAL;
+    node->goal = WARD__GOAL_STOP;
+    if (ward__group_covers(node))
+        node->goal = ward__group_goal(node);
+    else if (node->options.restart == WARD_PERMANENT && !is_parent_leaving(node))
+        node->goal = ward__group_grant(e, node);
+}
+
+/* auto_shutdown: a normal end. */
+static void
+shut_down(struct ward__engine *e, struct ward__node *node)
+{
+    node->is_shutdown_due = false;
+    end_normally(e, node);
+    ward__node_halt(e, node);
+}
+
+void
+ward__node_shut_down_due(struct ward__engine *e, struct ward__node *node)
+{
+    for (; node != NULL; node = node->parent)
+        if (node->state == WARD__NODE_UP && node->is_shutdown_due)
+            shut_down(e, node);
 }
 
 void
@@ -303,6 +367,7 @@ ward__engine_ready(struct ward__engine *e, struct ward__node *node)
 {
     node->owes_post_stop = true;
     ward__node_is_up(e, node);
+    ward__node_shut_down_due(e, node);
 }
 
 void
@@ -347,8 +412,7 @@ end_delay(struct ward__engine *e, struct ward__node *node)
 
     if (supervisor != NULL && supervisor->phase == WARD__GROUP_DOWN &&
         supervisor->trigger == node) {
-        ward__node_enter(e, node, WARD__NODE_HELD);
-        ward__group_start(e, supervisor);
+        ward__group_delay_over(e, supervisor);
     } else {
         ward__node_start(e, node);
     }
@@ -367,17 +431,11 @@ ward__engine_expired(struct ward__engine *e, struct ward__node *node)
 static bool
 is_settled_already(struct ward__node *node)
 {
-    if (ward__group_covers(node)) {
-        node->goal = ward__group_goal(node);
-    } else if (is_parent_leaving(node)) {
-        node->goal = WARD__GOAL_STOP;
-        node->why = WARD__ENDED_TEMPORARY;
-    } else if (node->is_trial && node->state == WARD__NODE_STARTING) {
-        node->goal = WARD__GOAL_STOP;
-        node->why = WARD__ENDED_UNSTARTED;
-    } else {
+    if (goes_with_others(node))
+        return true;
+    if (!node->is_trial || node->state != WARD__NODE_STARTING)
         return false;
-    }
+    be_unstarted(node);
     return true;
 }
 
@@ -394,6 +452,7 @@ ward__engine_failed(struct ward__engine *e, struct ward__node *node, bool is_ali
         /* fall through */
     case WARD__NODE_UP:
         if (!is_settled_already(node)) {
+            ward__group_forget(node); /* nobody below is started any more */
             ward__node_enter(e, node, WARD__NODE_DECIDING);
             break;
         }
@@ -487,18 +546,6 @@ ward__engine_lost(struct ward__engine *e, struct ward__node *node)
 
 /* ---- ends that somebody asked for ---- */
 
-/* A normal end of its own will: only what is permanent comes back, and that counts. */
-static void
-end_normally(struct ward__engine *e, struct ward__node *node)
-{
-    node->why = WARD__ENDED_NORMAL;
-    node->goal = WARD__GOAL_STOP;
-    if (ward__group_covers(node))
-        node->goal = ward__group_goal(node);
-    else if (node->options.restart == WARD_PERMANENT && !is_parent_leaving(node))
-        node->goal = ward__group_grant(e, node);
-}
-
 void
 ward__engine_quiet(struct ward__engine *e, struct ward__node *node, enum ward__says says)
 {
@@ -508,17 +555,11 @@ ward__engine_quiet(struct ward__engine *e, struct ward__node *node, enum ward__s
         return;
     if (says == WARD__SAYS_STOP && (asked_itself || node->goal == WARD__GOAL_RESTART))
         end_normally(e, node);
+    else if (asked_itself && is_parent_leaving(node))
+        redirect(node);
     else if (asked_itself)
-        node->goal = is_parent_leaving(node) ? WARD__GOAL_STOP : WARD__GOAL_RESTART;
+        node->goal = WARD__GOAL_RESTART;
     ward__node_advance(e, node);
-}
-
-void
-ward__node_shut_down(struct ward__engine *e, struct ward__node *node)
-{
-    node->is_shutdown_due = false;
-    end_normally(e, node);
-    ward__node_halt(e, node);
 }
 
 void

@@ -169,6 +169,7 @@ struct ward__node {
     bool is_intensity_low; /* as is_low */
     enum ward__group_phase phase;
     struct ward__node *trigger; /* borrowed: the child for which the group restarts */
+    struct ward__node *falling; /* borrowed: the child that is being taken down */
     struct ward__node *current; /* borrowed: the child that the sequence is starting */
     bool is_shutdown_due;       /* auto_shutdown, when it is up */
     bool is_stopping_all;

@@ -23,7 +23,7 @@ void
 ward__group_forget(struct ward__node *supervisor)
 {
     supervisor->phase = WARD__GROUP_QUIET;
-    supervisor->trigger = supervisor->current = NULL;
+    supervisor->trigger = supervisor->current = supervisor->falling = NULL;
 }
 
 /* ---- grants ---- */
@@ -43,7 +43,15 @@ back_off(struct ward__engine *e, struct ward__node *node)
     return delay < options->backoff_most_ms ? delay : options->backoff_most_ms;
 }
 
-/* From now on what happens to a member belongs to this restart. */
+static bool
+is_in_range(const struct ward__node *supervisor, const struct ward__node *node)
+{
+    return supervisor->options.policy.group == WARD_ONE_FOR_ALL ||
+           node->order >= supervisor->trigger->order;
+}
+
+/* From now on what happens to a member belongs to this restart. One before it that waits for an
+ * earlier restart waits on. */
 static void
 begin_restart(struct ward__node *supervisor, struct ward__node *trigger)
 {
@@ -53,7 +61,8 @@ begin_restart(struct ward__node *supervisor, struct ward__node *trigger)
     supervisor->trigger = trigger;
     supervisor->current = NULL;
     TAILQ_FOREACH (child, &supervisor->children, sibling)
-        child->is_due = child->is_unwanted = false;
+        if (is_in_range(supervisor, child))
+            child->is_due = child->is_unwanted = false;
 }
 
 enum ward__goal
@@ -81,13 +90,6 @@ ward__group_grant(struct ward__engine *e, struct ward__node *node)
 }
 
 /* ---- down ---- */
-
-static bool
-is_in_range(const struct ward__node *supervisor, const struct ward__node *node)
-{
-    return supervisor->options.policy.group == WARD_ONE_FOR_ALL ||
-           node->order >= supervisor->trigger->order;
-}
 
 bool
 ward__group_covers(const struct ward__node *node)
@@ -119,20 +121,28 @@ take_down(struct ward__engine *e, struct ward__node *node)
     case WARD__NODE_ABSENT:
         return true;
     case WARD__NODE_DELAYED:
+        if (node->options.restart == WARD_TEMPORARY) {
+            ward__engine_stop(e, node); /* which goes on with the next */
+            return false;
+        }
         node->goal = WARD__GOAL_HOLD;
         ward__node_enter(e, node, WARD__NODE_HELD);
         return true;
     case WARD__NODE_STARTING:
     case WARD__NODE_UP:
         node->goal = ward__group_goal(node);
+        node->parent->falling = node;
         ward__node_halt(e, node);
         return false;
     default:
         if (!is_bound)
             node->goal = ward__group_goal(node);
+        node->parent->falling = node;
         return false;
     }
 }
+
+static void group_start(struct ward__engine *e, struct ward__node *supervisor);
 
 /* The trigger is down: the others go, last one first, one at a time. */
 static void
@@ -141,7 +151,7 @@ go_on_down(struct ward__engine *e, struct ward__node *supervisor)
     struct ward__node *trigger = supervisor->trigger;
     struct ward__node *node, *before;
 
-    if (trigger->state != WARD__NODE_HELD)
+    if (trigger->state != WARD__NODE_HELD || supervisor->falling != NULL)
         return;
     TAILQ_FOREACH_REVERSE_SAFE(node, &supervisor->children, ward__node_list, sibling,
                                before)
@@ -150,7 +160,7 @@ go_on_down(struct ward__engine *e, struct ward__node *supervisor)
     if (trigger->delay_ms > 0)
         ward__node_enter(e, trigger, WARD__NODE_DELAYED);
     else
-        ward__group_start(e, supervisor);
+        group_start(e, supervisor);
 }
 
 void
@@ -159,9 +169,20 @@ ward__group_is_down(struct ward__engine *e, struct ward__node *node)
     struct ward__node *supervisor = ward__group_of(node);
 
     node->goal = WARD__GOAL_HOLD;
+    if (supervisor->falling == node)
+        supervisor->falling = NULL;
     ward__node_enter(e, node, WARD__NODE_HELD);
     if (supervisor->phase == WARD__GROUP_DOWN)
         go_on_down(e, supervisor);
+}
+
+/* Somebody may have been added meanwhile, and be up. */
+void
+ward__group_delay_over(struct ward__engine *e, struct ward__node *supervisor)
+{
+    supervisor->trigger->delay_ms = 0;
+    ward__node_enter(e, supervisor->trigger, WARD__NODE_HELD);
+    go_on_down(e, supervisor);
 }
 
 /* Nobody is started with it: who waits for that has ended. */
@@ -177,23 +198,37 @@ cancel(struct ward__engine *e, struct ward__node *supervisor)
             continue;
         node->goal = WARD__GOAL_STOP;
         node->why = WARD__ENDED_STOPPED;
-        if (node->state == WARD__NODE_HELD)
+        if (node->state == WARD__NODE_HELD && ward__node_owes_recovery(node))
+            ward__node_enter(e, node, WARD__NODE_RECOVERING);
+        else if (node->state == WARD__NODE_HELD)
             ward__node_leave(e, node);
     }
 }
 
 /* ---- up, one by one ---- */
 
+static bool
+is_down(const struct ward__node *node)
+{
+    return node->state == WARD__NODE_HELD || node->state == WARD__NODE_ABSENT;
+}
+
+static bool
+is_first_start(const struct ward__node *supervisor)
+{
+    return supervisor->options.kind == WARD__KIND_SUPERVISOR &&
+           supervisor->state == WARD__NODE_STARTING;
+}
+
 void
 ward__group_next(struct ward__engine *e, struct ward__node *supervisor)
 {
-    bool is_first = supervisor->options.kind == WARD__KIND_SUPERVISOR &&
-                    supervisor->state == WARD__NODE_STARTING;
+    bool is_first = is_first_start(supervisor);
     struct ward__node *node;
 
     supervisor->current = NULL;
     TAILQ_FOREACH (node, &supervisor->children, sibling)
-        if (node->is_due)
+        if (node->is_due && is_down(node))
             break;
     if (node != NULL) {
         supervisor->current = node;
@@ -206,16 +241,15 @@ ward__group_next(struct ward__engine *e, struct ward__node *supervisor)
         ward__node_is_up(e, supervisor);
 }
 
-void
-ward__group_start(struct ward__engine *e, struct ward__node *supervisor)
+static void
+group_start(struct ward__engine *e, struct ward__node *supervisor)
 {
     struct ward__node *node;
 
     supervisor->phase = WARD__GROUP_START;
     TAILQ_FOREACH (node, &supervisor->children, sibling)
-        node->is_due =
-            !node->is_unwanted && is_in_range(supervisor, node) &&
-            (node->state == WARD__NODE_HELD || node->state == WARD__NODE_ABSENT);
+        if (is_in_range(supervisor, node))
+            node->is_due = !node->is_unwanted && is_down(node);
     ward__group_next(e, supervisor);
 }
 
@@ -226,6 +260,17 @@ append(struct ward__node *supervisor, struct ward__node *node)
     node->order = ++supervisor->last_order;
     supervisor->child_count++;
     TAILQ_INSERT_TAIL(&supervisor->children, node, sibling);
+}
+
+void
+ward__group_remove(struct ward__node *node)
+{
+    struct ward__node *parent = node->parent;
+
+    if (parent->trigger == node && parent->phase == WARD__GROUP_START)
+        parent->trigger = NULL; /* it was the cause of what is started now, no more */
+    parent->child_count--;
+    TAILQ_REMOVE(&parent->children, node, sibling);
 }
 
 void
@@ -244,6 +289,7 @@ ward__engine_begin(struct ward__engine *e, struct ward__node *supervisor)
 {
     supervisor->phase = WARD__GROUP_START;
     ward__group_next(e, supervisor);
+    ward__node_shut_down_due(e, supervisor);
 }
 
 /* ---- ends ---- */
@@ -251,7 +297,8 @@ ward__engine_begin(struct ward__engine *e, struct ward__node *supervisor)
 static bool
 is_active(const struct ward__node *node)
 {
-    return node->state != WARD__NODE_ABSENT && node->state != WARD__NODE_ENDED;
+    return node->is_due ||
+           (node->state != WARD__NODE_ABSENT && node->state != WARD__NODE_ENDED);
 }
 
 static bool
@@ -280,26 +327,38 @@ has_ended_by_itself(const struct ward__node *node)
            node->why == WARD__ENDED_LIMIT || node->why == WARD__ENDED_DECIDED;
 }
 
+static void
+consider_shutdown(struct ward__node *supervisor, const struct ward__node *node)
+{
+    if (!node->options.is_significant || !has_ended_by_itself(node) ||
+        !ends_supervisor(supervisor))
+        return;
+    if (supervisor->state == WARD__NODE_UP || supervisor->state == WARD__NODE_STARTING)
+        supervisor->is_shutdown_due = true;
+}
+
 void
 ward__group_member_over(struct ward__engine *e, struct ward__node *supervisor,
                         struct ward__node *node)
 {
     bool is_covered = ward__group_covers(node);
+    bool is_first = is_first_start(supervisor);
 
-    if (supervisor->phase == WARD__GROUP_DOWN && node == supervisor->trigger)
+    if (supervisor->falling == node)
+        supervisor->falling = NULL;
+    if (supervisor->phase == WARD__GROUP_DOWN && node == supervisor->trigger) {
         cancel(e, supervisor);
-    else if (supervisor->phase == WARD__GROUP_DOWN)
+        if (is_first)
+            ward__node_is_up(e, supervisor);
+    } else if (supervisor->phase == WARD__GROUP_DOWN) {
         go_on_down(e, supervisor);
-    else if (node == supervisor->current && node->is_unwanted)
+    } else if (node == supervisor->current && node->is_unwanted && !is_first) {
         cancel(e, supervisor);
-    else if (node == supervisor->current)
+    } else if (node == supervisor->current) {
         ward__group_next(e, supervisor);
-    if (is_covered || !node->options.is_significant || !has_ended_by_itself(node) ||
-        !ends_supervisor(supervisor))
-        return;
-    supervisor->is_shutdown_due = true;
-    if (supervisor->state == WARD__NODE_UP)
-        ward__node_shut_down(e, supervisor);
+    }
+    if (!is_covered)
+        consider_shutdown(supervisor, node);
 }
 
 /* ---- management ---- */
@@ -330,6 +389,7 @@ ward__engine_terminate_child(struct ward__engine *e, struct ward__node *node)
 
     if (supervisor != NULL && supervisor->phase != WARD__GROUP_QUIET)
         node->is_unwanted = true;
+    node->is_due = false;
     ward__engine_stop(e, node);
 }
 
@@ -338,8 +398,7 @@ ward__engine_delete_child(struct ward__engine *e, struct ward__node *node)
 {
     assert(node->state == WARD__NODE_ABSENT);
     ward__node_enter(e, node, WARD__NODE_ENDED);
-    node->parent->child_count--;
-    TAILQ_REMOVE(&node->parent->children, node, sibling);
+    ward__group_remove(node);
 }
 
 void

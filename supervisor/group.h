@@ -23,12 +23,14 @@ void ward__node_advance(struct ward__engine *e, struct ward__node *node);
 void ward__node_halt(struct ward__engine *e, struct ward__node *node);
 /* Its life is over: it stays as ABSENT, or leaves its parent. */
 void ward__node_leave(struct ward__engine *e, struct ward__node *node);
+/* It died and is not to come back: its post_stop runs in a fresh process. */
+bool ward__node_owes_recovery(const struct ward__node *node);
 /* A child failed for good with what it hands up: so does this one. */
 void ward__node_fail_for_child(struct ward__engine *e, struct ward__node *node);
 /* It is up, by whatever way. */
 void ward__node_is_up(struct ward__engine *e, struct ward__node *node);
-/* auto_shutdown: a normal end. */
-void ward__node_shut_down(struct ward__engine *e, struct ward__node *node);
+/* What was to shut down as soon as it is up: it, and what came up with it above, lowest first. */
+void ward__node_shut_down_due(struct ward__engine *e, struct ward__node *node);
 
 /* ---- of group.c, for engine.c ---- */
 
@@ -48,12 +50,14 @@ enum ward__goal ward__group_goal(struct ward__node *node);
 /* A member is down: the trigger itself, or one that came along. */
 void ward__group_is_down(struct ward__engine *e, struct ward__node *node);
 /* The delay of the trigger is over. */
-void ward__group_start(struct ward__engine *e, struct ward__node *supervisor);
+void ward__group_delay_over(struct ward__engine *e, struct ward__node *supervisor);
 /* The sequence goes on behind the child that it was starting. */
 void ward__group_next(struct ward__engine *e, struct ward__node *supervisor);
 /* A child has ended while its supervisor goes on. */
 void ward__group_member_over(struct ward__engine *e, struct ward__node *supervisor,
                              struct ward__node *node);
+/* It leaves its parent's list. */
+void ward__group_remove(struct ward__node *node);
 /* What it was about is forgotten: it goes down, or starts anew. */
 void ward__group_forget(struct ward__node *supervisor);
 

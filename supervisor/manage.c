@@ -212,10 +212,10 @@ ward__manage_terminate(struct ward__actor *supervisor, const char *id,
     *child = NULL;
     if (found == NULL)
         return -ENOENT;
+    ward__engine_terminate_child(ward__engine_of(supervisor), &found->node);
     if (state_of(&found->node) == WARD_CHILD_ABSENT)
         return 0;
     found->is_stopping = true;
-    ward__engine_terminate_child(ward__engine_of(supervisor), &found->node);
     *child = found;
     return 0;
 }

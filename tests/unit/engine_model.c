@@ -80,9 +80,6 @@ note(struct model *m, int n)
     enum ward__node_state state = model_state(m, n);
 
     m->nodes[n].shown = (int)state;
-    if (!MODEL_IS_STRICT && state >= WARD__NODE_HELD && m->nodes[n].parent >= 0 &&
-        m->nodes[m->nodes[n].parent].phase == WARD__GROUP_DOWN)
-        m->nodes[m->nodes[n].parent].current = -1;
     if (!model_has_effect(m, n, state))
         return;
     for (int i = 0; i < m->todo_count; i++)
@@ -111,10 +108,10 @@ model_begin_life(struct model *m, int n)
     node->was_ready = node->has_cleaned = node->may_not_clean = false;
     node->is_waiting = node->is_held = node->is_absent = false;
     node->is_due = node->is_unwanted = false;
-    if (MODEL_IS_STRICT)
-        node->is_shutdown_due = false;
+    node->is_shutdown_due = false;
     node->phase = WARD__GROUP_QUIET;
     node->trigger = node->current = -1;
+    node->children_granted.count = 0; /* its children are new */
     node->delay_ms = 0;
     node->starts++;
     node->shown = -1;
@@ -151,10 +148,10 @@ model_fail_from_below(struct model *m, int n)
     if (node->is_trial && model_is_supervisor(m, n)) {
         node->want = MODEL_STOP;
         node->why = WARD__ENDED_UNSTARTED;
-    } else if (MODEL_IS_STRICT && !model_lives(m, node->parent)) {
+    } else if (!model_lives(m, node->parent)) {
         node->want = MODEL_STOP;
         node->why = WARD__ENDED_TEMPORARY;
-    } else if (MODEL_IS_STRICT && model_is_covered(m, n)) {
+    } else if (model_is_covered(m, n)) {
         model_take_along(m, n);
     } else {
         node->want = MODEL_FAIL;
@@ -188,6 +185,8 @@ model_be_over(struct model *m, int n)
     if (stays(m, n)) {
         node->is_absent = true;
         node->lives_over++;
+        node->granted.count = 0; /* the next life is a new actor's */
+        node->restarts = node->failed_starts = node->spawn_errors = 0;
     } else {
         node->is_over = true;
     }
@@ -199,10 +198,7 @@ model_be_over(struct model *m, int n)
     else if (node->why == WARD__ENDED_UNSTARTED && model_is_supervisor(m, parent) &&
              model_is(m, parent, WARD__NODE_STARTING))
         model_fail_from_below(m, parent);
-    if (m->nodes[parent].options.policy.is_supervisor &&
-        (model_lives(m, parent) ||
-         (!MODEL_IS_STRICT && (model_is(m, parent, WARD__NODE_DECIDING) ||
-                               model_is(m, parent, WARD__NODE_HALTING)))))
+    if (m->nodes[parent].options.policy.is_supervisor && model_lives(m, parent))
         model_child_is_over(m, n, was_covered);
 }
 
@@ -224,12 +220,17 @@ resolve_wish(struct model *m, int n)
         node->want = MODEL_STOP;
         node->why = WARD__ENDED_STOPPED;
     }
-    if (MODEL_IS_STRICT && node->want == MODEL_FAIL && node->is_trial) {
+    if (!is_wanted && node->want == MODEL_FAIL) {
+        node->want = MODEL_STOP;
+        node->why = WARD__ENDED_TEMPORARY;
+    }
+    if ((node->want == MODEL_RESTART || node->want == MODEL_FAIL) &&
+        model_is_covered(m, n))
+        model_take_along(m, n);
+    if (node->want == MODEL_FAIL && node->is_trial) {
         node->want = MODEL_STOP;
         node->why = WARD__ENDED_UNSTARTED;
     }
-    if (node->want == MODEL_RESTART && model_is_covered(m, n))
-        model_take_along(m, n);
     if (node->want == MODEL_RESTART && m->nodes[node->parent].trigger == n)
         node->is_held = true;
     else if (node->want == MODEL_HOLD)
@@ -266,6 +267,8 @@ model_stop_alone(struct model *m, int n)
         return;
     if (model_lives(m, n) && n > 0 && !model_is_supervisor(m, n))
         node->is_halting = true;
+    if (node->is_waiting || node->is_held)
+        node->is_due = false;
     node->is_waiting = node->is_held = false;
     node->want = MODEL_STOP;
     node->why = WARD__ENDED_STOPPED;
@@ -309,9 +312,6 @@ empty(struct model *m, int n)
         bool has_turn = i == last || m->nodes[n].options.policy.stops_at_once;
         if (child->parent == n && !child->is_over && !child->is_absent && has_turn &&
             child->want < MODEL_STOP) {
-            if (!MODEL_IS_STRICT && child->is_held &&
-                !m->nodes[n].options.policy.stops_at_once)
-                child->has_cleaned = true;
             model_stop_alone(m, i);
             return true;
         }

@@ -12,12 +12,6 @@
 
 #include "supervisor/engine.h"
 
-/* 0: it does as the engine does where that is known not to follow the rules, and the play keeps
- * out of where it cannot. To be set to 1, and to be removed, when the engine does. */
-#ifndef MODEL_IS_STRICT
-#define MODEL_IS_STRICT 0
-#endif
-
 enum { MODEL_NODES = 64, MODEL_GRANTS = 512 };
 
 enum model_want {

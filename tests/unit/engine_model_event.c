@@ -175,8 +175,7 @@ model_quiet(struct model *m, int n, enum ward__says says)
         model_end_normally(m, n);
     if (is_own_wish && node->want == MODEL_RESTART && !model_lives(m, node->parent)) {
         node->want = MODEL_STOP;
-        if (MODEL_IS_STRICT)
-            node->why = WARD__ENDED_STOPPED;
+        node->why = WARD__ENDED_STOPPED;
     }
     model_follow(m);
 }
@@ -254,8 +253,6 @@ model_expired(struct model *m, int n)
         if (parent->phase == WARD__GROUP_DOWN && parent->trigger == n) {
             node->is_held = true;
             node->delay_ms = 0;
-            if (!MODEL_IS_STRICT)
-                model_group_start(m, node->parent);
         } else {
             model_begin_life(m, n);
         }
@@ -285,6 +282,10 @@ model_restart(struct model *m, int n)
 {
     struct model_node *node = &m->nodes[n];
 
+    if (node->is_waiting) { /* the pause is over */
+        model_expired(m, n);
+        return;
+    }
     if (n > 0 && model_is(m, n, WARD__NODE_UP)) {
         node->want = MODEL_RESTART;
         node->delay_ms = 0;
@@ -308,8 +309,7 @@ model_terminate_child(struct model *m, int n)
 {
     if (m->nodes[m->nodes[n].parent].phase != WARD__GROUP_QUIET)
         m->nodes[n].is_unwanted = true;
-    if (MODEL_IS_STRICT)
-        m->nodes[n].is_due &= !m->nodes[n].is_unwanted;
+    m->nodes[n].is_due &= !m->nodes[n].is_unwanted;
     model_stop_alone(m, n);
     model_follow(m);
 }

@@ -116,11 +116,12 @@ trigger_group(struct model *m, int n)
 {
     struct model_node *parent = &m->nodes[m->nodes[n].parent];
 
+    if (parent->phase != WARD__GROUP_DOWN) /* else one is going down still */
+        parent->current = -1;
     parent->phase = WARD__GROUP_DOWN;
     parent->trigger = n;
-    parent->current = -1;
     for (int i = 1; i < m->count; i++)
-        if (m->nodes[i].parent == m->nodes[n].parent)
+        if (m->nodes[i].parent == m->nodes[n].parent && is_in_range(m, i, n))
             m->nodes[i].is_due = m->nodes[i].is_unwanted = false;
 }
 
@@ -172,8 +173,7 @@ model_take_along(struct model *m, int n)
         return;
     node->want = MODEL_HOLD;
     node->delay_ms = 0;
-    if (node->options.restart == WARD_TEMPORARY &&
-        (MODEL_IS_STRICT || !node->is_waiting)) {
+    if (node->options.restart == WARD_TEMPORARY) {
         node->want = MODEL_STOP;
         node->why = WARD__ENDED_STOPPED;
     } else if (node->is_waiting) {
@@ -263,8 +263,7 @@ step_start(struct model *m, int n)
         !model_is(m, current, WARD__NODE_ENDED))
         return false;
     for (int i = n + 1; i < m->count; i++) {
-        if (m->nodes[i].parent != n || !m->nodes[i].is_due ||
-            (MODEL_IS_STRICT && !is_down(m, i)))
+        if (m->nodes[i].parent != n || !m->nodes[i].is_due || !is_down(m, i))
             continue;
         m->nodes[n].current = i;
         m->nodes[i].is_trial = model_is_supervisor(m, n) && !m->nodes[n].was_ready;
@@ -282,9 +281,6 @@ model_group_step(struct model *m, int n)
 
     if (node->phase == WARD__GROUP_QUIET)
         return false;
-    if (!MODEL_IS_STRICT && !model_is_supervisor(m, n) &&
-        node->phase == WARD__GROUP_START && model_is(m, n, WARD__NODE_DECIDING))
-        return step_start(m, n);
     if (!model_lives(m, n)) {
         node->phase = WARD__GROUP_QUIET;
         node->trigger = node->current = -1;
@@ -306,8 +302,6 @@ give_up(struct model *m, int n)
         node->is_due = false;
         if (!node->is_held && node->want != MODEL_HOLD)
             continue;
-        if (!MODEL_IS_STRICT && node->is_held)
-            node->has_cleaned = true;
         model_stop_alone(m, i);
         model_resolve(m, i);
     }
@@ -324,26 +318,23 @@ has_ended_by_itself(const struct model_node *node)
 
 /* One that is still to be started counts. */
 static bool
-is_active(const struct model *m, int i, bool is_next)
+is_active(const struct model *m, int i)
 {
     const struct model_node *node = &m->nodes[i];
 
-    return !node->is_over &&
-           (!node->is_absent || (node->is_due && (MODEL_IS_STRICT || is_next)));
+    return !node->is_over && (!node->is_absent || node->is_due);
 }
 
 static bool
 has_active_significant_sibling(const struct model *m, int n)
 {
     int parent = m->nodes[n].parent;
-    bool is_next = m->nodes[parent].current == n;
 
     for (int i = parent + 1; i < m->count; i++) {
         if (m->nodes[i].parent != parent)
             continue;
-        if (m->nodes[i].options.is_significant && is_active(m, i, is_next))
+        if (m->nodes[i].options.is_significant && is_active(m, i))
             return true;
-        is_next &= !m->nodes[i].is_due;
     }
     return false;
 }
@@ -363,6 +354,8 @@ model_child_is_over(struct model *m, int n, bool was_covered)
         return;
     if ((parent->phase == WARD__GROUP_DOWN && parent->trigger == n) ||
         (parent->phase == WARD__GROUP_START && parent->current == n &&
-         node->is_unwanted && model_is(m, node->parent, WARD__NODE_UP)))
+         node->is_unwanted &&
+         !(model_is_supervisor(m, node->parent) &&
+           model_is(m, node->parent, WARD__NODE_STARTING))))
         give_up(m, node->parent);
 }

@@ -119,6 +119,10 @@ check_grants(struct play *p, int n)
     const struct model_node *node = &p->model.nodes[n];
     const struct ward__node_options *o = &actor->node->options;
 
+    if (actor->grants_seen > node->granted.count) /* a new life */
+        actor->grants_seen = 0;
+    if (actor->child_grants_seen > node->children_granted.count)
+        actor->child_grants_seen = 0;
     if (actor->grants_seen < node->granted.count) {
         check_window(&node->granted, actor->grants_seen, o->max_restarts, o->within_ms,
                      n);

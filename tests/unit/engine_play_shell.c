@@ -153,7 +153,8 @@ check_reverse_order(const struct play *p, int n)
 
     if (p->patience < 100 || node->goal != WARD__GOAL_HOLD ||
         node->parent->phase != WARD__GROUP_DOWN ||
-        node->parent->trigger->state != WARD__NODE_HELD)
+        node->parent->trigger->state != WARD__NODE_HELD ||
+        node->parent->falling != node) /* it goes by itself */
         return;
     while ((later = TAILQ_NEXT(later, sibling)) != NULL)
         CHECK(later->state == WARD__NODE_HELD || later->state == WARD__NODE_ABSENT ||

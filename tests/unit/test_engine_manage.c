@@ -208,8 +208,6 @@ whoever_is_started_during_a_delay_is_started_once(void **state) /* G6 */
     crashes(b);
     EFFECTS("b:DELAYED");
     assert_int_equal(b->delay_ms, 50);
-    ward__engine_restart(&tree.engine, b); /* nothing to restart */
-    EFFECTS("");
     ward__engine_terminate_child(&tree.engine, b);
     EFFECTS("b:ABSENT");
     ward__engine_expired(&tree.engine, b);

@@ -52,20 +52,6 @@ is_governed(const struct play *p, int n)
            p->actors[p->actors[n].parent].node->options.policy.is_supervisor;
 }
 
-/* A stop that the engine does not survive as yet. */
-static bool
-is_known_bad(const struct play *p, int n)
-{
-    const struct ward__node *node = p->actors[n].node;
-
-    if (MODEL_IS_STRICT)
-        return false;
-    if (node->state == WARD__NODE_HELD && node->is_due && node->owes_post_stop)
-        return true;
-    return n > 0 && node->parent->trigger == node &&
-           node->parent->state == WARD__NODE_STARTING;
-}
-
 /* Somebody calls a supervisor, about one of its children or for a new one. */
 static void
 manage(struct play *p, int n)
@@ -79,8 +65,7 @@ manage(struct play *p, int n)
     }
     if (!is_governed(p, n) || !is_alive(p, p->actors[n].parent))
         return;
-    if (dice == 1 && !is_known_bad(p, n) &&
-        (MODEL_IS_STRICT || play_is(p, p->actors[n].parent, WARD__NODE_UP)))
+    if (dice == 1)
         play_terminate_child(p, n);
     else if (dice == 2 && play_is(p, n, WARD__NODE_ABSENT) &&
              play_is(p, p->actors[n].parent, WARD__NODE_UP))
@@ -168,7 +153,7 @@ happen(struct play *p)
     if (dice < 100) {
         spawn(p, n);
     } else if (dice < 130) {
-        if ((n > 0 || dice == 100) && !is_known_bad(p, n))
+        if (n > 0 || dice == 100)
             play_stop(p, n);
     } else if (dice < 150) {
         play_restart(p, n);
