@@ -172,8 +172,8 @@ ward__node_owes_recovery(const struct ward__node *node)
 }
 
 /* The end of a node that is on its way down already. */
-static void
-redirect(struct ward__node *node)
+void
+ward__node_redirect(struct ward__node *node)
 {
     if (node->goal == WARD__GOAL_ESCALATE || node->goal == WARD__GOAL_STOP)
         return;
@@ -187,7 +187,7 @@ stay_down(struct ward__node *node)
 {
     bool has_failed = node->goal == WARD__GOAL_FAIL;
 
-    redirect(node);
+    ward__node_redirect(node);
     if (has_failed)
         node->why = WARD__ENDED_TEMPORARY;
 }
@@ -234,62 +234,12 @@ settle(struct ward__engine *e, struct ward__node *node)
     }
 }
 
-/* One that has nothing to be stopped goes without ceremony; a parent may have thousands. */
-static bool
-is_idle(struct ward__node *node)
-{
-    switch (node->state) {
-    case WARD__NODE_ABSENT:
-        return true;
-    case WARD__NODE_HELD:
-    case WARD__NODE_DELAYED:
-        return !ward__node_owes_recovery(node);
-    default:
-        return false;
-    }
-}
-
-static void
-stop_all(struct ward__engine *e, struct ward__node *node)
-{
-    struct ward__node *child, *before;
-
-    node->is_stopping_all = true;
-    TAILQ_FOREACH_REVERSE_SAFE(child, &node->children, ward__node_list, sibling, before)
-    ward__engine_stop(e, child);
-    node->is_stopping_all = false;
-}
-
-/* Stops the last child, or all of them. True if there is none. */
-static bool
-is_emptied(struct ward__engine *e, struct ward__node *node)
-{
-    bool is_first = node->state != WARD__NODE_EMPTYING;
-    struct ward__node *last;
-
-    if (node->is_stopping_all)
-        return false;
-    if (!TAILQ_EMPTY(&node->children))
-        ward__node_enter(e, node, WARD__NODE_EMPTYING);
-    if (node->options.policy.stops_at_once && is_first)
-        stop_all(e, node);
-    while ((last = TAILQ_LAST(&node->children, ward__node_list)) != NULL) {
-        if (!is_idle(last)) {
-            ward__engine_stop(e, last);
-            return false;
-        }
-        redirect(last);
-        ward__node_leave(e, last);
-    }
-    return true;
-}
-
 /* For a node that begins no message any more. */
 void
 ward__node_advance(struct ward__engine *e, struct ward__node *node)
 {
     ward__group_forget(node);
-    if (!is_emptied(e, node))
+    if (!ward__group_is_emptied(e, node))
         return;
     if (!node->has_process) {
         settle(e, node);
@@ -556,7 +506,7 @@ ward__engine_quiet(struct ward__engine *e, struct ward__node *node, enum ward__s
     if (says == WARD__SAYS_STOP && (asked_itself || node->goal == WARD__GOAL_RESTART))
         end_normally(e, node);
     else if (asked_itself && is_parent_leaving(node))
-        redirect(node);
+        ward__node_redirect(node);
     else if (asked_itself)
         node->goal = WARD__GOAL_RESTART;
     ward__node_advance(e, node);
@@ -580,17 +530,17 @@ ward__engine_stop(struct ward__engine *e, struct ward__node *node)
         return;
     case WARD__NODE_STARTING:
     case WARD__NODE_UP:
-        redirect(node);
+        ward__node_redirect(node);
         ward__node_halt(e, node);
         return;
     case WARD__NODE_HELD:
     case WARD__NODE_DELAYED:
         node->is_due = false;
-        redirect(node);
+        ward__node_redirect(node);
         settle(e, node);
         return;
     default:
-        redirect(node);
+        ward__node_redirect(node);
         return;
     }
 }

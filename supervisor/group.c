@@ -361,6 +361,58 @@ ward__group_member_over(struct ward__engine *e, struct ward__node *supervisor,
         consider_shutdown(supervisor, node);
 }
 
+/* ---- all of them, for good ---- */
+
+/* One that has nothing to be stopped goes without ceremony; a parent may have thousands. */
+static bool
+is_idle(struct ward__node *node)
+{
+    switch (node->state) {
+    case WARD__NODE_ABSENT:
+        return true;
+    case WARD__NODE_HELD:
+    case WARD__NODE_DELAYED:
+        return !ward__node_owes_recovery(node);
+    default:
+        return false;
+    }
+}
+
+static void
+stop_all(struct ward__engine *e, struct ward__node *node)
+{
+    struct ward__node *child, *before;
+
+    node->is_stopping_all = true;
+    TAILQ_FOREACH_REVERSE_SAFE(child, &node->children, ward__node_list, sibling, before)
+    ward__engine_stop(e, child);
+    node->is_stopping_all = false;
+}
+
+/* Stops the last child, or all of them. True if there is none. */
+bool
+ward__group_is_emptied(struct ward__engine *e, struct ward__node *node)
+{
+    bool is_first = node->state != WARD__NODE_EMPTYING;
+    struct ward__node *last;
+
+    if (node->is_stopping_all)
+        return false;
+    if (!TAILQ_EMPTY(&node->children))
+        ward__node_enter(e, node, WARD__NODE_EMPTYING);
+    if (node->options.policy.stops_at_once && is_first)
+        stop_all(e, node);
+    while ((last = TAILQ_LAST(&node->children, ward__node_list)) != NULL) {
+        if (!is_idle(last)) {
+            ward__engine_stop(e, last);
+            return false;
+        }
+        ward__node_redirect(last);
+        ward__node_leave(e, last);
+    }
+    return true;
+}
+
 /* ---- management ---- */
 
 void

@@ -21,6 +21,8 @@ void ward__node_start(struct ward__engine *e, struct ward__node *node);
 void ward__node_advance(struct ward__engine *e, struct ward__node *node);
 /* It begins no message any more, and goes down to its goal. */
 void ward__node_halt(struct ward__engine *e, struct ward__node *node);
+/* The end of a node that is on its way down already. */
+void ward__node_redirect(struct ward__node *node);
 /* Its life is over: it stays as ABSENT, or leaves its parent. */
 void ward__node_leave(struct ward__engine *e, struct ward__node *node);
 /* It died and is not to come back: its post_stop runs in a fresh process. */
@@ -56,6 +58,8 @@ void ward__group_next(struct ward__engine *e, struct ward__node *supervisor);
 /* A child has ended while its supervisor goes on. */
 void ward__group_member_over(struct ward__engine *e, struct ward__node *supervisor,
                              struct ward__node *node);
+/* Stops the last child of a node that ends, or all at once. True if there is none left. */
+bool ward__group_is_emptied(struct ward__engine *e, struct ward__node *node);
 /* It leaves its parent's list. */
 void ward__group_remove(struct ward__node *node);
 /* What it was about is forgotten: it goes down, or starts anew. */
