@@ -7,6 +7,7 @@
 
 #include <ward/error.h>
 
+#include "ipc/spec.h"
 #include "supervisor/ask.h"
 #include "supervisor/owed.h"
 #include "supervisor/report.h"
@@ -159,8 +160,9 @@ ward__manage_start(struct ward__actor *supervisor, const ward_spec *given,
     struct ward__actor *there;
     int result = check_supervisor(supervisor);
 
-    if (result == 0 && is_dynamic(supervisor))
-        result = complete_dynamic(supervisor, given, &spec, name);
+    if (result == 0)
+        result = is_dynamic(supervisor) ? complete_dynamic(supervisor, given, &spec, name)
+                                        : ward__spec_check(given);
     if (result < 0)
         return result;
     there = spec.id != NULL ? ward__manage_find(supervisor, spec.id) : NULL;

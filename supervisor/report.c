@@ -30,6 +30,14 @@ ward__report_budget(const struct ward__actor *actor, ward_budget *budget)
     budget->supervisor_slow = use_of(&parent->node.intensity.slow, now);
 }
 
+static bool
+is_parent_leaving(const struct ward__actor *actor)
+{
+    enum ward__node_state state = actor->parent->node.state;
+
+    return state != WARD__NODE_UP && state != WARD__NODE_STARTING;
+}
+
 /* Which of OTP's reports it is. */
 static ward_report
 report_of(const struct ward__actor *actor, const ward_event *event)
@@ -53,7 +61,8 @@ report_of(const struct ward__actor *actor, const ward_event *event)
         return WARD_REPORT_SHUTDOWN;
     if (actor->node.why == WARD__ENDED_UNSTARTED && actor->node.goal == WARD__GOAL_STOP)
         return WARD_REPORT_START_ERROR;
-    if (actor->node.goal == WARD__GOAL_STOP && actor->node.why == WARD__ENDED_STOPPED)
+    if (actor->node.goal == WARD__GOAL_STOP &&
+        (actor->node.why == WARD__ENDED_STOPPED || is_parent_leaving(actor)))
         return WARD_REPORT_SHUTDOWN_ERROR;
     return WARD_REPORT_CHILD_TERMINATED;
 }

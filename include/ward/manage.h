@@ -51,10 +51,10 @@ WARD_API const char *ward_child_state_name(ward_child_state state);
 /*
  * [both] Adds a child behind the last and starts it. For a dynamic supervisor `spec` has `args`
  * and, if it is to have a name, `id`; all else is the template's; without an id it is called
- * like the template, with a number. If it does not come up the spec is discarded; if its
+ * like the template, with a number; any other field is -EINVAL. If it does not come up the spec is discarded; if its
  * pre_start ignores, it is kept as absent. Neither counts.
  * 0; -WARD_EALREADY_STARTED: that id is alive, and *ref, alone among errors, is written;
- * -WARD_EALREADY_PRESENT: there is a spec with that id, absent or restarting (ward_which_child tells
+ * -WARD_EALREADY_PRESENT: there is a spec with that id, absent, stopping or restarting (ward_which_child tells
  * which, and the reference); -ENOBUFS:
  * max_children; -WARD_ERESTARTING: the supervisor is not up; -ESHUTDOWN: the system stops; and
  * what ward_spawn returns.
@@ -63,7 +63,8 @@ WARD_API int ward_start_child(ward_ctx *ctx, ward_ref supervisor, const ward_spe
                               ward_ref *ref);
 
 /* [both] Stops a child; its spec stays, without a process (that of a temporary or dynamic child
- * goes). A restart or a pause that is under way for it is over. 0, also if it was absent. */
+ * goes). A restart or a pause that is under way for it is over; of its group, too, if that is
+ * restarted for its sake: members that wait stay absent. 0, also if it was absent. */
 WARD_API int ward_terminate_child(ward_ctx *ctx, ward_ref supervisor, const char *id);
 
 /* [both] Starts an absent child again, as a new actor. If it does not come up it stays absent,
