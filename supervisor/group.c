@@ -153,10 +153,10 @@ go_on_down(struct ward__engine *e, struct ward__node *supervisor)
 
     if (trigger->state != WARD__NODE_HELD || supervisor->falling != NULL)
         return;
-    TAILQ_FOREACH_REVERSE_SAFE(node, &supervisor->children, ward__node_list, sibling,
-                               before)
-    if (node != trigger && is_in_range(supervisor, node) && !take_down(e, node))
-        return;
+    TAILQ_FOREACH_REVERSE_SAFE (node, &supervisor->children, ward__node_list, sibling,
+                                before)
+        if (node != trigger && is_in_range(supervisor, node) && !take_down(e, node))
+            return;
     if (trigger->delay_ms > 0)
         ward__node_enter(e, trigger, WARD__NODE_DELAYED);
     else
@@ -384,8 +384,8 @@ stop_all(struct ward__engine *e, struct ward__node *node)
     struct ward__node *child, *before;
 
     node->is_stopping_all = true;
-    TAILQ_FOREACH_REVERSE_SAFE(child, &node->children, ward__node_list, sibling, before)
-    ward__engine_stop(e, child);
+    TAILQ_FOREACH_REVERSE_SAFE (child, &node->children, ward__node_list, sibling, before)
+        ward__engine_stop(e, child);
     node->is_stopping_all = false;
 }
 
