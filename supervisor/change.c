@@ -200,8 +200,7 @@ find_gone(struct ward__actor *supervisor)
 {
     struct ward__node *node;
 
-    TAILQ_FOREACH_REVERSE(node, &supervisor->node.children, ward__node_list, sibling)
-    {
+    TAILQ_FOREACH_REVERSE (node, &supervisor->node.children, ward__node_list, sibling) {
         struct ward__actor *child = ward__actor_of(node);
         if (child->is_declared && find_spec(supervisor->supervisor, child->id) == NULL)
             return child;

@@ -290,8 +290,7 @@ describe_all(struct ward__actor *of, struct ward__managed *managed)
 {
     struct ward__node *node;
 
-    TAILQ_FOREACH_REVERSE(node, &of->node.children, ward__node_list, sibling)
-    {
+    TAILQ_FOREACH_REVERSE (node, &of->node.children, ward__node_list, sibling) {
         if (managed->count < managed->capacity)
             ward__manage_describe(ward__actor_of(node),
                                   &managed->children[managed->count]);
@@ -373,8 +372,7 @@ pack_look(struct ward__sink *sink, struct ward__actor *of, enum ward__manage_op 
         break;
     case WARD__MANAGE_WHICH_ALL:
         ward__pack_array(sink, of->node.child_count);
-        TAILQ_FOREACH_REVERSE(node, &of->node.children, ward__node_list, sibling)
-        {
+        TAILQ_FOREACH_REVERSE (node, &of->node.children, ward__node_list, sibling) {
             ward__manage_describe(ward__actor_of(node), &child);
             ward__pack_child(sink, &child);
         }
