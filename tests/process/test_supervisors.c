@@ -100,6 +100,106 @@ a_change_touches_what_differs_and_nothing_else(void **state)
     assert_result(ward_which_child(h->ctx, ref, "a", children), -ENOENT);
 }
 
+static int
+refuse_to_start(ward_ctx *ctx)
+{
+    (void)ctx;
+    return -EIO;
+}
+
+static const ward_behavior refuser = {
+    .name = "refuser", .receive = receive, .pre_start = refuse_to_start};
+WARD_REGISTER(refuser);
+
+static const ward_spec bad_parts[] = {
+    {.id = "a", .behavior = &member},
+    {.id = "x", .behavior = &refuser},
+    {.id = "c", .behavior = &member, .shutdown_ms = 77},
+    {0},
+};
+static const ward_supervisor bad = {.children = bad_parts};
+WARD_REGISTER(bad);
+
+/* What was done by then stays: b is gone, c is as it was, and all are up. */
+static void
+a_change_stops_where_a_child_does_not_come_up(void **state)
+{
+    struct harness *h = *state;
+    ward_child none;
+    ward_ref ref = spawn(h, &(ward_spec){.id = "s", .supervisor = &all});
+
+    assert_result(ward_wait_up(h->sys, ref, DEADLINE_MS), 0);
+    assert_result(ward_change(h->ctx, ref, &bad), 0);
+    assert_string_equal(await_event(h, WARD_EVENT_CHANGED, "/s")->text, "x");
+    assert_int_equal(child_of(h, ref, "a").incarnation, 0);
+    assert_int_equal(child_of(h, ref, "c").incarnation, 0);
+    assert_result(ward_which_child(h->ctx, ref, "b", &none), -ENOENT);
+    assert_result(ward_which_child(h->ctx, ref, "x", &none), -ENOENT);
+    assert_result(ward_change(h->ctx, ref, &other), 0);
+    assert_string_equal(await_event(h, WARD_EVENT_CHANGED, "/s")->text, "");
+}
+
+/* ---- a change below traffic ---- */
+
+enum { COUNTED = 200, REPORT = 900 };
+
+static ward_next
+report_receive(ward_ctx *ctx, const ward_message *msg)
+{
+    ward_iter it;
+    ward_ref host;
+    int64_t number;
+
+    if (ward_message_type(msg) != COUNTED || ward_get(msg, &number) < 0 ||
+        ward_args_iter(ctx, &it) < 0 || ward_iter_next(&it, &host) < 0)
+        return WARD_UNHANDLED;
+    return ward_tell(ctx, host, REPORT, number);
+}
+
+static const ward_behavior reporter = {.name = "reporter", .receive = report_receive};
+WARD_REGISTER(reporter);
+
+static const ward_spec slow_template[] = {{.id = "r", .behavior = &reporter}, {0}};
+static const ward_spec quick_template[] = {
+    {.id = "r", .behavior = &reporter, .shutdown_ms = 999}, {0}};
+static const ward_supervisor slow = {.group = WARD_SIMPLE_ONE_FOR_ONE,
+                                     .children = slow_template};
+static const ward_supervisor quick = {.group = WARD_SIMPLE_ONE_FOR_ONE,
+                                      .children = quick_template};
+WARD_REGISTER(slow);
+WARD_REGISTER(quick);
+
+static void
+a_change_of_a_pool_loses_no_message_and_no_argument(void **state)
+{
+    enum { POOL = 3, EACH = 300 };
+    struct harness *h = *state;
+    ward_ref pool = spawn(h, &(ward_spec){.id = "p", .supervisor = &slow});
+    ward_ref refs[POOL];
+    ward_builder *args = ward_builder_new();
+
+    assert_result(ward_wait_up(h->sys, pool, DEADLINE_MS), 0);
+    ward_add(args, h->self);
+    for (int i = 0; i < POOL; i++)
+        assert_result(ward_start_child(h->ctx, pool,
+                                       &(ward_spec){.args = ward_builder_bytes(args)},
+                                       &refs[i]),
+                      0);
+    for (int m = 0; m < EACH; m++) {
+        for (int i = 0; i < POOL; i++)
+            assert_result(ward_tell(h->ctx, refs[i], COUNTED, m), 0);
+        if (m == EACH / 3)
+            assert_result(ward_change(h->ctx, pool, &quick), 0);
+        ward_run_for(h->sys, 0);
+    }
+    assert_string_equal(await_event(h, WARD_EVENT_CHANGED, "/p")->text, "");
+    settle(h);
+    assert_int_equal(h->mail_count, POOL * EACH);
+    for (int i = 0; i < POOL; i++)
+        assert_int_equal(ward_process_id(h->sys, refs[i]) > 0, 1);
+    ward_builder_free(args);
+}
+
 /* ---- as text ---- */
 
 static void
@@ -135,6 +235,8 @@ main(void)
     static const struct CMUnitTest tests[] = {
         TEST(a_declared_tree_comes_up_in_order),
         TEST(a_change_touches_what_differs_and_nothing_else),
+        TEST(a_change_stops_where_a_child_does_not_come_up),
+        TEST(a_change_of_a_pool_loses_no_message_and_no_argument),
         TEST(the_tree_is_shown_as_text),
         TEST(settle_ends_while_a_supervisor_is_up),
     };
