@@ -76,9 +76,9 @@ ward__change_forget(struct ward__actor *supervisor)
 static void
 finish(struct ward__actor *supervisor, const char *stopped_at)
 {
-    ward__change_forget(supervisor);
     ward__report(supervisor, &(ward_event){.kind = WARD_EVENT_CHANGED,
                                            .text = stopped_at != NULL ? stopped_at : ""});
+    ward__change_forget(supervisor);
 }
 
 /* ---- one child ---- */
