@@ -399,7 +399,7 @@ ward__engine_failed(struct ward__engine *e, struct ward__node *node, bool is_ali
     case WARD__NODE_STARTING:
         node->failed_starts++;
         node->must_exit = true;
-        /* fall through */
+        __attribute__((fallthrough));
     case WARD__NODE_UP:
         if (!is_settled_already(node)) {
             ward__group_forget(node); /* nobody below is started any more */

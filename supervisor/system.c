@@ -94,6 +94,7 @@ ward_system_new(ward_system **made, const ward_system_options *options)
         options->frame_bytes != 0 ? (size_t)options->frame_bytes : (size_t)FRAME_DEFAULT;
     RB_INIT(&sys->paths);
     TAILQ_INIT(&sys->changes);
+    ward__oom_begin(&sys->oom);
     ward__notices_init(&sys->notices);
     ward__sink_init(&sys->scratch, sys->frame_bytes + SCRATCH_SLACK);
     result = open_system(sys);

@@ -28,6 +28,7 @@
 #include "supervisor/engine.h"
 #include "supervisor/loop.h"
 #include "supervisor/notice.h"
+#include "supervisor/oom.h"
 #include "supervisor/server.h"
 
 struct ward_system {
@@ -36,6 +37,7 @@ struct ward_system {
     size_t frame_bytes;
     unsigned generation;
     struct ward__loop loop;
+    struct ward__oom oom;
     struct ward__link link; /* to the fork server */
 
     struct ward__engine engine;

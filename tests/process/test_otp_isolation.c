@@ -401,16 +401,6 @@ G8_worker_frozen_by_an_outsider(void **state)
     assert_int_equal(starts_of('b'), 1);
 }
 
-/* ---- G9 ---- */
-
-static void
-G9_out_of_memory(void **state)
-{
-    (void)state;
-    print_message("skipped: limits of memory by cgroup are not implemented yet\n");
-    skip();
-}
-
 /* ---- G10: a start hangs ---- */
 
 static void
@@ -466,7 +456,6 @@ main(int argc, char **argv)
         ROW(G7_host_killed_during_a_stop),
         ROW(G8_hung_worker),
         ROW(G8_worker_frozen_by_an_outsider),
-        ROW(G9_out_of_memory),
         ROW(G10_start_that_hangs),
     };
 
