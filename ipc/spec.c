@@ -142,7 +142,9 @@ check_actor(const ward_spec *spec)
         return complain(spec, "args", "have a size but no data");
     if (spec->fd_count > 0 && ward__role == WARD__ROLE_WORKER)
         return complain(spec, "fds", "are the host's to give");
-    if (spec->fd_count > SPEC_FDS_MAX || (spec->fds == NULL && spec->fd_count > 0))
+    if (spec->fds == NULL && spec->fd_count > 0)
+        return complain(spec, "fds", "have a count but no array");
+    if (spec->fd_count > SPEC_FDS_MAX)
         return complain(spec, "fds", "must be at most 16 descriptors");
     return NULL;
 }
@@ -259,6 +261,8 @@ ward_check_specs(const ward_supervisor *supervisor)
 {
     ward_spec spec = {.id = "supervisor", .supervisor = supervisor};
 
+    if (supervisor == NULL)
+        return complain(NULL, "supervisor", "is NULL: one is required");
     return check_spec(&spec, 0);
 }
 

@@ -20,6 +20,12 @@ is_dynamic(const ward_supervisor *rules)
     return rules->group == WARD_SIMPLE_ONE_FOR_ONE;
 }
 
+static bool
+is_same_kind(const ward_spec *a, const ward_spec *b)
+{
+    return (a->behavior == NULL) == (b->behavior == NULL);
+}
+
 static int
 check(const struct ward__actor *supervisor, const ward_supervisor *rules)
 {
@@ -31,7 +37,13 @@ check(const struct ward__actor *supervisor, const ward_supervisor *rules)
     if (!ward__actor_is_supervisor(supervisor) ||
         is_dynamic(rules) != is_dynamic(supervisor->supervisor))
         return -EINVAL;
-    if (supervisor->node.state != WARD__NODE_UP || supervisor->change != NULL)
+    if (is_dynamic(rules) &&
+        !is_same_kind(&rules->children[0], &supervisor->supervisor->children[0]))
+        return -EINVAL;
+    if (supervisor->sys->is_stopping || supervisor->sys->has_stopped)
+        return -ESHUTDOWN;
+    if (supervisor->node.state != WARD__NODE_UP || supervisor->change != NULL ||
+        supervisor->node.phase != WARD__GROUP_QUIET)
         return -WARD_ERESTARTING;
     return 0;
 }
@@ -122,9 +134,12 @@ look_after(struct ward__change *change)
     const struct ward__actor *child =
         ward__manage_find(change->supervisor, change->waiting);
 
-    if (child == NULL || child->node.state == WARD__NODE_ABSENT)
+    bool is_ignored = child != NULL && child->node.state == WARD__NODE_ABSENT &&
+                      child->node.why == WARD__ENDED_IGNORED;
+
+    if (child == NULL || (child->node.state == WARD__NODE_ABSENT && !is_ignored))
         return STUCK;
-    if (child->node.state != WARD__NODE_UP)
+    if (child->node.state != WARD__NODE_UP && !is_ignored)
         return WAIT;
     change->waiting[0] = '\0';
     return DONE;
@@ -179,7 +194,7 @@ restart_child(struct ward__change *change, struct ward__actor *child,
         change->waiting[0] = '\0'; /* whoever starts it starts the new one */
     else
         ward__engine_restart(ward__engine_of(child), &child->node);
-    return WAIT;
+    return state == WARD__NODE_ABSENT ? DONE : WAIT;
 }
 
 /* ---- in turn ---- */
@@ -214,20 +229,23 @@ change_next(struct ward__change *change)
     const ward_spec *spec = change->next;
     struct ward__actor *child = ward__manage_find(change->supervisor, spec->id);
     enum turn turn;
+    bool is_absent;
 
     if (child == NULL) {
         change->next++;
         return add_child(change, spec);
     }
-    if ((child->behavior == NULL) != (spec->behavior == NULL))
+    if (!is_same_kind(&child->spec, spec))
         return end_child(child);
+    child->is_declared = true;
     ward__engine_move_last(ward__engine_of(child), &child->node);
     if (is_same(child, spec)) {
         change->next++;
         return DONE;
     }
+    is_absent = child->node.state == WARD__NODE_ABSENT;
     turn = restart_child(change, child, spec);
-    if (!child->is_stale && change->waiting[0] != '\0')
+    if (is_absent || change->waiting[0] != '\0')
         change->next++;
     return turn;
 }

@@ -301,6 +301,7 @@ shut_down(struct ward__engine *e, struct ward__node *node)
 {
     node->is_shutdown_due = false;
     end_normally(e, node);
+    node->has_shut_down = node->goal == WARD__GOAL_RESTART;
     ward__node_halt(e, node);
 }
 

@@ -157,6 +157,7 @@ struct ward__node {
     int64_t up_at;          /* 0: this incarnation was not up */
     int64_t delay_ms;       /* before the next start; of DELAYED */
     bool is_low;            /* its budget has just got low; the shell clears it */
+    bool has_shut_down;     /* by auto_shutdown, to come back; the shell clears it */
 
     /* As a member of its parent's group. */
     bool is_due;      /* to be started by the sequence under way */

@@ -376,6 +376,10 @@ void
 ward__actor_effect(struct ward__actor *actor)
 {
     ward__timer_cancel(&actor->sys->loop, &actor->delay);
+    if (actor->node.has_shut_down)
+        ward__report_exited(actor);
+    actor->node.has_shut_down = false;
+    ward__report_low(actor);
     if (actor->lives_ended != actor->node.lives_over) {
         actor->lives_ended = actor->node.lives_over;
         if (!actor->is_absent)

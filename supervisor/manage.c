@@ -102,7 +102,9 @@ is_dynamic_spec(const ward_spec *spec)
            spec->restart == WARD_RESTART_DEFAULT && !spec->significant &&
            spec->fd_count == 0 && spec->start_ms == 0 && spec->shutdown_ms == 0 &&
            spec->message_ms == 0 && spec->redeliver == 0 && spec->backoff.first_ms == 0 &&
-           spec->mailbox.bytes == 0 && spec->mailbox.messages == 0;
+           spec->backoff.max_ms == 0 && spec->backoff.healthy_ms == 0 &&
+           spec->backoff.jitter_percent == 0 && spec->mailbox.bytes == 0 &&
+           spec->mailbox.messages == 0;
 }
 
 static bool

@@ -108,6 +108,8 @@ ward__report_low(struct ward__actor *actor)
 void
 ward__report_exited(struct ward__actor *actor)
 {
-    ward__report(actor,
-                 &(ward_event){.kind = WARD_EVENT_EXITED, .text = actor->own_reason});
+    const char *reason =
+        ward__actor_is_supervisor(actor) ? "shutdown" : actor->own_reason;
+
+    ward__report(actor, &(ward_event){.kind = WARD_EVENT_EXITED, .text = reason});
 }

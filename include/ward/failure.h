@@ -12,7 +12,7 @@
 WARD_BEGIN
 
 /* One table makes the causes and their names. Some have no source yet: cpu, limit, violation,
- * linked, intensity and sandbox come with the parts that find them. */
+ * linked and sandbox come with the parts that find them. */
 #define WARD_CAUSES(X)                                                                   \
     X(EXIT, "exit")     /* the process called _exit, whatever the code */                \
     X(SIGNAL, "signal") /* a signal ended it: a fault of its own, or an outsider's */    \

@@ -51,8 +51,9 @@ WARD_API const char *ward_child_state_name(ward_child_state state);
 /*
  * [both] Adds a child behind the last and starts it. For a dynamic supervisor `spec` has `args`
  * and, if it is to have a name, `id`; all else is the template's; without an id it is called
- * like the template, with a number; any other field is -EINVAL. If it does not come up the spec is discarded; if its
- * pre_start ignores, it is kept as absent. Neither counts.
+ * like the template, with a number; any other field is -EINVAL. If it
+ * does not come up the spec is discarded; if its pre_start ignores, it is kept as absent (that of
+ * a temporary or dynamic child goes). Neither counts.
  * 0; -WARD_EALREADY_STARTED: that id is alive, and *ref, alone among errors, is written;
  * -WARD_EALREADY_PRESENT: there is a spec with that id, absent, stopping or restarting (ward_which_child tells
  * which, and the reference); -ENOBUFS:
@@ -91,7 +92,7 @@ WARD_API int ward_count_children(ward_ctx *ctx, ward_ref supervisor,
                                  ward_child_count *count);
 
 /* [both] The spec of a child as it is in force, the caller's, to be freed with
- * ward_childspec_free; descriptors are left out. 0. */
+ * ward_childspec_free; descriptors are left out. 0; -WARD_EDYNAMIC. */
 WARD_API int ward_get_childspec(ward_ctx *ctx, ward_ref supervisor, const char *id,
                                 ward_spec **spec);
 /* [any process] NULL is fine. */
@@ -112,8 +113,11 @@ WARD_API int ward_get_budget(ward_ctx *ctx, ward_ref ref, ward_budget *budget);
  * as a whole; of a dynamic one the children get the new template and keep their arguments.
  * Windows of what has changed begin anew. Returns at once; WARD_EVENT_CHANGED says when it is
  * through, or, in its text, at which child it stopped: what was done by then stays.
- * 0; -EINVAL, -ENOENT: see ward_check_specs; -WARD_ERESTARTING: the supervisor is not up, or a change
- * is under way.
+ * A child that becomes a supervisor, or the other way round, is a new actor; a dynamic template
+ * cannot. `rules` is registered. A change waits for a child that is in a pause or restarts again and
+ * again, which uses up budgets as any failure; ward_terminate_child on that child ends the change.
+ * 0; -EINVAL, -ENOENT: see ward_check_specs; -WARD_ERESTARTING: the supervisor is not up, its group
+ * is being restarted, or a change is under way; -ESHUTDOWN.
  */
 WARD_API int ward_change(ward_ctx *ctx, ward_ref supervisor,
                          const ward_supervisor *rules);

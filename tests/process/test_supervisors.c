@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 enum { CRASH = 1, LEAVE };
@@ -139,6 +140,127 @@ a_change_stops_where_a_child_does_not_come_up(void **state)
     assert_string_equal(await_event(h, WARD_EVENT_CHANGED, "/s")->text, "");
 }
 
+static int
+ignore_the_start(ward_ctx *ctx)
+{
+    (void)ctx;
+    return WARD_START_IGNORE;
+}
+
+static void
+take_a_while(ward_ctx *ctx)
+{
+    (void)ctx;
+    poll(NULL, 0, 300);
+}
+
+static const ward_behavior ignorer = {
+    .name = "ignorer", .receive = receive, .pre_start = ignore_the_start};
+static const ward_behavior lingerer = {
+    .name = "lingerer", .receive = receive, .post_stop = take_a_while};
+WARD_REGISTER(ignorer);
+WARD_REGISTER(lingerer);
+
+static const ward_spec ignoring_parts[] = {
+    {.id = "a", .behavior = &ignorer},
+    {.id = "b", .behavior = &member, .shutdown_ms = 55},
+    {0},
+};
+static const ward_supervisor ignoring = {.children = ignoring_parts};
+WARD_REGISTER(ignoring);
+
+static void
+a_change_goes_on_behind_a_child_that_ignores_its_start(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = spawn(h, &(ward_spec){.id = "s", .supervisor = &all});
+
+    assert_result(ward_wait_up(h->sys, ref, DEADLINE_MS), 0);
+    assert_result(ward_change(h->ctx, ref, &ignoring), 0);
+    assert_string_equal(await_event(h, WARD_EVENT_CHANGED, "/s")->text, "");
+    assert_int_equal(child_of(h, ref, "a").state, WARD_CHILD_ABSENT);
+    assert_int_equal(child_of(h, ref, "b").incarnation, 1);
+}
+
+static const int change_fds[] = {0};
+static const ward_spec fd_parts[] = {
+    {.id = "a", .behavior = &member, .fds = change_fds, .fd_count = 1},
+    {.id = "b", .behavior = &member},
+    {.id = "c", .behavior = &member},
+    {0},
+};
+static const ward_supervisor with_fds = {.children = fd_parts};
+WARD_REGISTER(with_fds);
+
+static void
+a_change_gives_an_absent_child_its_spec_and_goes_on(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = spawn(h, &(ward_spec){.id = "s", .supervisor = &all}), a;
+
+    assert_result(ward_wait_up(h->sys, ref, DEADLINE_MS), 0);
+    assert_result(ward_terminate_child(h->ctx, ref, "a"), 0);
+    settle(h);
+    assert_result(ward_change(h->ctx, ref, &with_fds), 0);
+    assert_string_equal(await_event(h, WARD_EVENT_CHANGED, "/s")->text, "");
+    assert_int_equal(child_of(h, ref, "a").state, WARD_CHILD_ABSENT);
+    assert_result(ward_restart_child(h->ctx, ref, "a", &a), 0);
+    settle(h);
+}
+
+static const ward_spec slow_parts[] = {
+    {.id = "a", .behavior = &lingerer},
+    {.id = "b", .behavior = &member},
+    {0},
+};
+static const ward_supervisor slow_all = {.group = WARD_ONE_FOR_ALL,
+                                         .children = slow_parts};
+static const ward_supervisor slow_one = {.children = slow_parts};
+WARD_REGISTER(slow_all);
+WARD_REGISTER(slow_one);
+
+static void
+a_change_has_to_wait_for_the_restart_of_a_group(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = spawn(h, &(ward_spec){.id = "s", .supervisor = &slow_all});
+
+    assert_result(ward_wait_up(h->sys, ref, DEADLINE_MS), 0);
+    ward_tell(h->ctx, child_of(h, ref, "b").ref, CRASH);
+    await_event(h, WARD_EVENT_FAILED, "/s/b");
+    assert_result(ward_change(h->ctx, ref, &slow_one), -WARD_ERESTARTING);
+    settle(h);
+    assert_result(ward_change(h->ctx, ref, &slow_one), 0);
+    assert_string_equal(await_event(h, WARD_EVENT_CHANGED, "/s")->text, "");
+}
+
+/* ---- auto_shutdown of a permanent supervisor ---- */
+
+static const ward_spec leaving_parts[] = {
+    {.id = "a", .behavior = &member, .restart = WARD_TRANSIENT, .significant = true},
+    {0},
+};
+static const ward_supervisor leaving = {.auto_shutdown = WARD_ANY_SIGNIFICANT,
+                                        .children = leaving_parts};
+WARD_REGISTER(leaving);
+
+static const ward_spec outer_parts[] = {{.id = "in", .supervisor = &leaving}, {0}};
+static const ward_supervisor outer = {.intensity = 1, .children = outer_parts};
+WARD_REGISTER(outer);
+
+static void
+a_supervisor_that_shuts_down_to_come_back_is_told(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = spawn(h, &(ward_spec){.id = "s", .supervisor = &outer});
+
+    assert_result(ward_wait_up(h->sys, ref, DEADLINE_MS), 0);
+    ward_tell(h->ctx, child_of(h, child_of(h, ref, "in").ref, "a").ref, LEAVE);
+    assert_string_equal(await_event(h, WARD_EVENT_EXITED, "/s/in")->text, "shutdown");
+    await_event(h, WARD_EVENT_BUDGET_LOW, "/s/in");
+    await_event(h, WARD_EVENT_RESTARTED, "/s/in");
+}
+
 /* ---- a change below traffic ---- */
 
 enum { COUNTED = 200, REPORT = 900 };
@@ -236,6 +358,10 @@ main(void)
         TEST(a_declared_tree_comes_up_in_order),
         TEST(a_change_touches_what_differs_and_nothing_else),
         TEST(a_change_stops_where_a_child_does_not_come_up),
+        TEST(a_change_goes_on_behind_a_child_that_ignores_its_start),
+        TEST(a_change_gives_an_absent_child_its_spec_and_goes_on),
+        TEST(a_change_has_to_wait_for_the_restart_of_a_group),
+        TEST(a_supervisor_that_shuts_down_to_come_back_is_told),
         TEST(a_change_of_a_pool_loses_no_message_and_no_argument),
         TEST(the_tree_is_shown_as_text),
         TEST(settle_ends_while_a_supervisor_is_up),
