@@ -142,10 +142,10 @@ check_actor(const ward_spec *spec)
         return complain(spec, "args", "have a size but no data");
     if (spec->fd_count > 0 && ward__role == WARD__ROLE_WORKER)
         return complain(spec, "fds", "are the host's to give");
-    if (spec->fds == NULL && spec->fd_count > 0)
-        return complain(spec, "fds", "have a count but no array");
     if (spec->fd_count > SPEC_FDS_MAX)
         return complain(spec, "fds", "must be at most 16 descriptors");
+    if (spec->fds == NULL && spec->fd_count > 0)
+        return complain(spec, "fds", "have a count but no array");
     return NULL;
 }
 
