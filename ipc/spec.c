@@ -145,7 +145,7 @@ check_actor(const ward_spec *spec)
     if (spec->fd_count > SPEC_FDS_MAX)
         return complain(spec, "fds", "must be at most 16 descriptors");
     if (spec->fds == NULL && spec->fd_count > 0)
-        return complain(spec, "fds", "have a count but no array");
+        return complain(spec, "fds", "are NULL, and have a count: up to 16 are expected");
     return NULL;
 }
 
