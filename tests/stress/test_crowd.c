@@ -157,6 +157,7 @@ a_crowd_starts_crashes_is_counted_and_stops(void **state)
     assert_count(&c);
     crash_some(&c, most / 8);
     assert_count(&c);
+    scene_ok(ward_settle(c.sys, CROWD_MS)); /* what these deaths left is swept */
     among_many = cost_of_restart(&c);
     print_message("a restart among %d: %ld us, among %d: %ld us, ratio %.2f\n", FEW,
                   (long)among_few, most, (long)among_many,
