@@ -1,9 +1,10 @@
 /* An event in one line, and as a report of several. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include <ward/event.h>
+
+#include "ipc/text.h"
 
 static const char *
 path_of(const ward_event *event)
@@ -45,78 +46,55 @@ ward_event_format(const ward_event *event, char *buffer, size_t size)
 
 /* ---- several lines ---- */
 
-struct text {
-    char *buffer;
-    size_t size;
-    size_t at; /* may be beyond `size` */
-};
-
-static void __attribute__((format(printf, 2, 3)))
-say(struct text *text, const char *format, ...)
-{
-    size_t left = text->at < text->size ? text->size - text->at : 0;
-    va_list arguments;
-    int length;
-
-    va_start(arguments, format);
-    length =
-        vsnprintf(left > 0 ? text->buffer + text->at : NULL, left, format, arguments);
-    va_end(arguments);
-    if (length > 0)
-        text->at += (size_t)length;
-}
-
 static void
-say_use(struct text *text, const char *whose, const ward_window_use *use)
+say_use(struct ward__text *text, const char *whose, const ward_window_use *use)
 {
     if (!use->is_limited)
         return;
-    say(text, "  %s: %d of %d restarts used", whose, use->used, use->max_restarts);
+    ward__say(text, "  %s: %d of %d restarts used", whose, use->used, use->max_restarts);
     if (use->frees_in_ms > 0)
-        say(text, ", the next is free in %" PRId64 " ms", use->frees_in_ms);
-    say(text, "\n");
+        ward__say(text, ", the next is free in %" PRId64 " ms", use->frees_in_ms);
+    ward__say(text, "\n");
 }
 
 static void
-say_failure(struct text *text, const char *what, const ward_failure *failure)
+say_failure(struct ward__text *text, const char *what, const ward_failure *failure)
 {
     char line[512];
 
     if (failure == NULL)
         return;
     ward_failure_format(failure, line, sizeof line);
-    say(text, "  %s: %s\n", what, line);
+    ward__say(text, "  %s: %s\n", what, line);
     if (failure->text != NULL && failure->text[0] != '\0')
-        say(text, "    %s\n", failure->text);
+        ward__say(text, "    %s\n", failure->text);
     if (failure->breadcrumb != NULL && failure->breadcrumb[0] != '\0')
-        say(text, "    last breadcrumb: %s\n", failure->breadcrumb);
+        ward__say(text, "    last breadcrumb: %s\n", failure->breadcrumb);
 }
 
 int
 ward_event_report(const ward_event *event, char *buffer, size_t size)
 {
-    struct text text = {buffer, size, 0};
+    struct ward__text text = ward__text_in(buffer, size);
     const char *report = ward_report_name(event->report);
 
-    if (size > 0)
-        buffer[0] = '\0';
-    say(&text, "%s: %s #%" PRIu32 "\n",
-        report[0] != '\0' ? report : ward_event_name(event->kind), path_of(event),
-        event->incarnation);
+    ward__say(&text, "%s: %s #%" PRIu32 "\n",
+              report[0] != '\0' ? report : ward_event_name(event->kind), path_of(event),
+              event->incarnation);
     if (event->text != NULL && event->text[0] != '\0')
-        say(&text, "  %s\n", event->text);
+        ward__say(&text, "  %s\n", event->text);
     say_failure(&text, "failure", event->failure);
     if (event->failure != NULL)
         say_failure(&text, "after", event->failure->last);
     if (event->kind == WARD_EVENT_FAILED)
-        say(&text, "  decided: %s\n", ward_directive_name(event->directive));
+        ward__say(&text, "  decided: %s\n", ward_directive_name(event->directive));
     if (event->kind == WARD_EVENT_DEAD_LETTER)
-        say(&text, "  %s: message %" PRId64 "\n", ward_letter_name(event->letter),
-            ward_message_type(event->message));
+        ward__say(&text, "  %s: message %" PRId64 "\n", ward_letter_name(event->letter),
+                  ward_message_type(event->message));
     if (event->attempt > 0)
-        say(&text, "  attempt: %" PRIu32 "\n", event->attempt);
+        ward__say(&text, "  attempt: %" PRIu32 "\n", event->attempt);
     if (event->retry_ms >= 0 && event->report != WARD_REPORT_NONE)
-        say(&text, "  next start: in %" PRId64 " ms\n", event->retry_ms);
+        ward__say(&text, "  next start: in %" PRId64 " ms\n", event->retry_ms);
     say_use(&text, "its own", &event->budget.own);
     say_use(&text, "its own, slow", &event->budget.own_slow);
     say_use(&text, "its supervisor's", &event->budget.supervisor);

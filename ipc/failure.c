@@ -4,14 +4,13 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <ward/error.h>
 
 #include "ipc/fault.h"
+#include "ipc/text.h"
 
 /* ---- the taker ---- */
 
@@ -301,54 +300,33 @@ ward__failure_copy(const ward_failure *failure)
 
 /* ---- in one line ---- */
 
-/* snprintf at the end of what is there; `at` counts on when the buffer is full. */
-struct line {
-    char *buffer;
-    size_t size;
-    size_t at;
-};
-
-static void WARD_PRINTF(2, 3) say(struct line *line, const char *format, ...)
-{
-    size_t left = line->at < line->size ? line->size - line->at : 0;
-    va_list arguments;
-    int length;
-
-    va_start(arguments, format);
-    length =
-        vsnprintf(left > 0 ? line->buffer + line->at : NULL, left, format, arguments);
-    va_end(arguments);
-    if (length > 0)
-        line->at += (size_t)length;
-}
-
 static void
-say_cause(struct line *line, const ward_failure *f)
+say_cause(struct ward__text *line, const ward_failure *f)
 {
     const char *signal_name = sigabbrev_np(f->signal);
 
     switch (f->cause) {
     case WARD_CAUSE_EXIT:
-        say(line, "exit %d", f->exit_code);
+        ward__say(line, "exit %d", f->exit_code);
         break;
     case WARD_CAUSE_SIGNAL:
-        say(line, "signal %d (SIG%s)", f->signal,
-            signal_name != NULL ? signal_name : "?");
+        ward__say(line, "signal %d (SIG%s)", f->signal,
+                  signal_name != NULL ? signal_name : "?");
         if (f->signal == SIGSEGV || f->signal == SIGBUS || f->signal == SIGFPE ||
             f->signal == SIGILL)
-            say(line, " at 0x%" PRIx64, f->fault_address);
+            ward__say(line, " at 0x%" PRIx64, f->fault_address);
         break;
     case WARD_CAUSE_RAISE:
-        say(line, "%s: %s", f->raised, f->text);
+        ward__say(line, "%s: %s", f->raised, f->text);
         break;
     default:
-        say(line, "%s", ward_cause_name(f->cause));
+        ward__say(line, "%s", ward_cause_name(f->cause));
         if (f->error != 0)
-            say(line, " %s", ward_error_name(f->error));
+            ward__say(line, " %s", ward_error_name(f->error));
         if (f->step != NULL && f->step[0] != '\0')
-            say(line, " in step %s", f->step);
+            ward__say(line, " in step %s", f->step);
         if (f->text != NULL && f->text[0] != '\0')
-            say(line, ": %s", f->text);
+            ward__say(line, ": %s", f->text);
         break;
     }
 }
@@ -356,18 +334,16 @@ say_cause(struct line *line, const ward_failure *f)
 int
 ward_failure_format(const ward_failure *f, char *buffer, size_t size)
 {
-    struct line line = {buffer, size, 0};
+    struct ward__text line = ward__text_in(buffer, size);
 
-    if (size > 0)
-        buffer[0] = '\0';
-    say(&line, "%s #%" PRIu32 ": ", f->origin_path != NULL ? f->origin_path : "?",
-        f->incarnation);
+    ward__say(&line, "%s #%" PRIu32 ": ", f->origin_path != NULL ? f->origin_path : "?",
+              f->incarnation);
     say_cause(&line, f);
-    say(&line, ", %s", ward_phase_name(f->phase));
+    ward__say(&line, ", %s", ward_phase_name(f->phase));
     if (f->has_message)
-        say(&line, " of message %" PRId64, f->message_type);
-    say(&line, ", by %s", ward_by_name(f->by));
+        ward__say(&line, " of message %" PRId64, f->message_type);
+    ward__say(&line, ", by %s", ward_by_name(f->by));
     if (!ward_ref_equal(f->actor, f->origin))
-        say(&line, ", escalated to %s", f->path != NULL ? f->path : "?");
+        ward__say(&line, ", escalated to %s", f->path != NULL ? f->path : "?");
     return (int)line.at;
 }

@@ -1,36 +1,14 @@
 /* The tree as text: a line for each child, in start order. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include <ward/manage.h>
 
+#include "ipc/text.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/manage.h"
 #include "supervisor/report.h"
 #include "supervisor/system.h"
-
-struct text {
-    char *buffer;
-    size_t size;
-    size_t at; /* may be beyond `size` */
-};
-
-static void __attribute__((format(printf, 2, 3)))
-say(struct text *text, const char *format, ...)
-{
-    size_t left = text->at < text->size ? text->size - text->at : 0;
-    va_list arguments;
-    int length;
-
-    va_start(arguments, format);
-    length =
-        vsnprintf(left > 0 ? text->buffer + text->at : NULL, left, format, arguments);
-    va_end(arguments);
-    if (length > 0)
-        text->at += (size_t)length;
-}
 
 static const char *
 group_name(ward_group group)
@@ -42,49 +20,49 @@ group_name(ward_group group)
 }
 
 static void
-say_use(struct text *text, const char *whose, const ward_window_use *use)
+say_use(struct ward__text *text, const char *whose, const ward_window_use *use)
 {
     if (use->is_limited)
-        say(text, ", %s %d of %d", whose, use->used, use->max_restarts);
+        ward__say(text, ", %s %d of %d", whose, use->used, use->max_restarts);
 }
 
 static void
-say_actor(struct text *text, const struct ward__actor *actor)
+say_actor(struct ward__text *text, const struct ward__actor *actor)
 {
     ward_child child;
     ward_budget budget;
 
     ward__manage_describe(actor, &child);
     ward__report_budget(actor, &budget);
-    say(text, "%s  %s", actor->id, ward_child_state_name(child.state));
+    ward__say(text, "%s  %s", actor->id, ward_child_state_name(child.state));
     if (child.state != WARD_CHILD_ABSENT)
-        say(text, " #%" PRIu32, child.incarnation);
+        ward__say(text, " #%" PRIu32, child.incarnation);
     if (actor->now != NULL && actor->now->pid != 0)
-        say(text, ", process %d", (int)actor->now->pid);
+        ward__say(text, ", process %d", (int)actor->now->pid);
     if (ward__mailbox_count(&actor->mailbox) > 0)
-        say(text, ", %" PRIu64 " messages",
-            (uint64_t)ward__mailbox_count(&actor->mailbox));
+        ward__say(text, ", %" PRIu64 " messages",
+                  (uint64_t)ward__mailbox_count(&actor->mailbox));
     say_use(text, "restarts", &budget.own);
     if (actor->supervisor == NULL)
         return;
-    say(text, ", %s", group_name(actor->supervisor->group));
+    ward__say(text, ", %s", group_name(actor->supervisor->group));
     if (actor->node.intensity.fast.max > 0)
-        say(text, ", intensity %" PRIu32 " of %" PRIu32,
-            ward__window_used(&actor->node.intensity.fast, actor->sys->engine.now),
-            actor->node.intensity.fast.max);
+        ward__say(text, ", intensity %" PRIu32 " of %" PRIu32,
+                  ward__window_used(&actor->node.intensity.fast, actor->sys->engine.now),
+                  actor->node.intensity.fast.max);
 }
 
 static void
-say_tree(struct text *text, const struct ward__actor *actor, int depth)
+say_tree(struct ward__text *text, const struct ward__actor *actor, int depth)
 {
     struct ward__node *node;
 
-    say(text, "%*s", 2 * depth, "");
+    ward__say(text, "%*s", 2 * depth, "");
     if (actor->parent != NULL)
         say_actor(text, actor);
     else
-        say(text, "/");
-    say(text, "\n");
+        ward__say(text, "/");
+    ward__say(text, "\n");
     TAILQ_FOREACH (node, &actor->node.children, sibling)
         say_tree(text, ward__actor_of(node), depth + 1);
 }
@@ -93,14 +71,13 @@ int
 ward_dump(ward_system *sys, char *buffer, size_t size)
 {
     int result = sys != NULL ? ward__system_check(sys) : -EINVAL;
-    struct text text = {buffer, size, 0};
+    struct ward__text text;
 
     if (result == 0 && buffer == NULL && size > 0)
         result = -EINVAL;
     if (result < 0)
         return result;
-    if (size > 0)
-        buffer[0] = '\0';
+    text = ward__text_in(buffer, size);
     ward__engine_of(sys->root); /* the clock, for the windows */
     say_tree(&text, sys->root, 0);
     return (int)text.at;
