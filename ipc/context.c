@@ -29,17 +29,35 @@ ward__fork_watch(void)
     return 0;
 }
 
-static int
-check(const ward_ctx *ctx)
+int
+ward__ctx_check(const ward_ctx *ctx)
 {
     return ctx != NULL ? ctx->verbs->check(ctx) : -EINVAL;
 }
+
+void
+ward__ctx_enter(ward_ctx *ctx)
+{
+    if (ctx->verbs->enter != NULL)
+        ctx->verbs->enter(ctx);
+}
+
+int
+ward__ctx_leave(ward_ctx *ctx, int result)
+{
+    if (ctx->verbs->leave != NULL)
+        ctx->verbs->leave(ctx);
+    return result;
+}
+
+/* One verb, entered and left. */
+#define CALL(ctx, call) (ward__ctx_enter(ctx), ward__ctx_leave(ctx, (ctx)->verbs->call))
 
 /* A message: its type, then at most 16 values. */
 static int
 check_message(const ward_ctx *ctx, const ward_value *values, size_t count)
 {
-    int result = check(ctx);
+    int result = ward__ctx_check(ctx);
 
     if (result < 0)
         return result;
@@ -87,7 +105,7 @@ ward_tell_values(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t co
 {
     int result = check_message(ctx, values, count);
 
-    return result < 0 ? result : ctx->verbs->tell(ctx, to, values, count);
+    return result < 0 ? result : CALL(ctx, tell(ctx, to, values, count));
 }
 
 int
@@ -99,7 +117,7 @@ ward_ask_values(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms
     if (result == 0)
         result = reply != NULL ? check_timeout(timeout_ms) : -EINVAL;
     return result < 0 ? result
-                      : ctx->verbs->ask(ctx, to, reply, timeout_ms, values, count);
+                      : CALL(ctx, ask(ctx, to, reply, timeout_ms, values, count));
 }
 
 int
@@ -112,14 +130,14 @@ ward_ask_then_values(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply o
         result = on_reply != NULL ? check_timeout(timeout_ms) : -EINVAL;
     return result < 0
                ? result
-               : ctx->verbs->ask_then(ctx, to, timeout_ms, on_reply, user, values, count);
+               : CALL(ctx, ask_then(ctx, to, timeout_ms, on_reply, user, values, count));
 }
 
 int
 ward_reply_to_values(ward_ctx *ctx, ward_ref sender, const ward_value *values,
                      size_t count)
 {
-    int result = check(ctx);
+    int result = ward__ctx_check(ctx);
 
     if (result < 0)
         return result;
@@ -127,18 +145,20 @@ ward_reply_to_values(ward_ctx *ctx, ward_ref sender, const ward_value *values,
         return -EINVAL;
     if (sender.id == 0)
         return -WARD_EUNKNOWN;
-    return ctx->verbs->reply(ctx, sender, values, count);
+    return CALL(ctx, reply(ctx, sender, values, count));
 }
 
 int
 ward_reply_values(ward_ctx *ctx, const ward_value *values, size_t count)
 {
-    int result = check(ctx);
+    int result = ward__ctx_check(ctx);
     ward_ref sender;
 
     if (result < 0)
         return result;
+    ward__ctx_enter(ctx);
     sender = ctx->verbs->sender_in_hand(ctx, &result);
+    ward__ctx_leave(ctx, 0);
     return result < 0 ? result : ward_reply_to_values(ctx, sender, values, count);
 }
 
@@ -151,28 +171,28 @@ ward_done(ward_ctx *ctx)
 int
 ward_flush(ward_ctx *ctx)
 {
-    int result = check(ctx);
+    int result = ward__ctx_check(ctx);
 
-    return result < 0 ? result : ctx->verbs->flush(ctx);
+    return result < 0 ? result : CALL(ctx, flush(ctx));
 }
 
 int
 ward_spawn(ward_ctx *ctx, ward_ref *ref, const ward_spec *spec)
 {
-    int result = check(ctx);
+    int result = ward__ctx_check(ctx);
 
     if (result < 0)
         return result;
     result = ref != NULL ? ward__spec_check(spec) : -EINVAL;
-    return result < 0 ? result : ctx->verbs->spawn(ctx, ref, spec);
+    return result < 0 ? result : CALL(ctx, spawn(ctx, ref, spec));
 }
 
 static int
 end_actor(ward_ctx *ctx, ward_ref ref, enum ward__end_how how)
 {
-    int result = check(ctx);
+    int result = ward__ctx_check(ctx);
 
-    return result < 0 ? result : ctx->verbs->end(ctx, ref, how);
+    return result < 0 ? result : CALL(ctx, end(ctx, ref, how));
 }
 
 int
@@ -202,27 +222,27 @@ ward_restart(ward_ctx *ctx, ward_ref ref)
 int
 ward_watch(ward_ctx *ctx, ward_ref ref)
 {
-    int result = check(ctx);
+    int result = ward__ctx_check(ctx);
 
-    return result < 0 ? result : ctx->verbs->watch(ctx, ref, true);
+    return result < 0 ? result : CALL(ctx, watch(ctx, ref, true));
 }
 
 int
 ward_unwatch(ward_ctx *ctx, ward_ref ref)
 {
-    int result = check(ctx);
+    int result = ward__ctx_check(ctx);
 
-    return result < 0 ? result : ctx->verbs->watch(ctx, ref, false);
+    return result < 0 ? result : CALL(ctx, watch(ctx, ref, false));
 }
 
 int
 ward_lookup(ward_ctx *ctx, const char *path, ward_ref *ref)
 {
-    int result = check(ctx);
+    int result = ward__ctx_check(ctx);
 
     if (result < 0)
         return result;
     if (path == NULL || ref == NULL)
         return -EINVAL;
-    return ctx->verbs->lookup(ctx, path, ref);
+    return CALL(ctx, lookup(ctx, path, ref));
 }

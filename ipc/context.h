@@ -22,6 +22,8 @@ enum ward__end_how { WARD__HOW_STOP, WARD__HOW_DRAIN, WARD__HOW_KILL, WARD__HOW_
 
 struct ward__verbs {
     int (*check)(const ward_ctx *ctx); /* may it be used here and now? */
+    void (*enter)(ward_ctx *ctx); /* around each of those below; NULL: nothing to do */
+    void (*leave)(ward_ctx *ctx);
     int (*tell)(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count);
     int (*ask)(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
                const ward_value *values, size_t count);
@@ -46,6 +48,12 @@ struct ward_ctx {
     const char *path; /* borrowed from whoever made it */
     uint32_t incarnation;
 };
+
+/* May it be used? 0; -EINVAL: NULL; what its check says. */
+int ward__ctx_check(const ward_ctx *ctx);
+/* Around the call of a verb; `leave` returns `result`. */
+void ward__ctx_enter(ward_ctx *ctx);
+int ward__ctx_leave(ward_ctx *ctx, int result);
 
 /* A decider is running on this thread: every call of ward's is -EBUSY. */
 extern _Thread_local bool ward__is_in_decider;

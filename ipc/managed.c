@@ -195,32 +195,30 @@ ward_childspec_free(ward_spec *spec)
 }
 
 static int
-check(ward_ctx *ctx)
-{
-    return ctx != NULL ? ctx->verbs->check(ctx) : -EINVAL;
-}
-
-static int
 manage(ward_ctx *ctx, enum ward__manage_op op, ward_ref of, const char *id,
        struct ward__managed *managed)
 {
-    int result = check(ctx);
+    int result = ward__ctx_check(ctx);
 
     if (result < 0)
         return result;
     if (id == NULL || strlen(id) > WARD_MAX_ID)
         return id == NULL ? -EINVAL : -ENOENT;
-    return ctx->verbs->manage(ctx, op, of, id, managed);
+    ward__ctx_enter(ctx);
+    return ward__ctx_leave(ctx, ctx->verbs->manage(ctx, op, of, id, managed));
 }
 
 int
 ward_start_child(ward_ctx *ctx, ward_ref supervisor, const ward_spec *spec, ward_ref *ref)
 {
-    int result = check(ctx);
+    int result = ward__ctx_check(ctx);
 
     if (result == 0 && (spec == NULL || ref == NULL))
         result = -EINVAL;
-    return result < 0 ? result : ctx->verbs->start_child(ctx, supervisor, spec, ref);
+    if (result < 0)
+        return result;
+    ward__ctx_enter(ctx);
+    return ward__ctx_leave(ctx, ctx->verbs->start_child(ctx, supervisor, spec, ref));
 }
 
 int

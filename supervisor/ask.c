@@ -92,6 +92,13 @@ is_cycle(const struct ward__actor *asker, const struct ward__actor *to)
     return to == asker;
 }
 
+/* With many threads the host waits in one of them only. */
+static bool
+is_one_of_many(const struct ward__actor *asker)
+{
+    return asker->parent == NULL && asker->sys->turn.is_threaded;
+}
+
 int
 ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
               int64_t timeout_ms, int64_t type, ward__pack_list pack, const void *what)
@@ -121,7 +128,7 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
         return result;
     }
     ask->number = to->mailbox.tail_number;
-    if (from->is_blocking)
+    if (from->is_blocking && !is_one_of_many(from->asker))
         from->asker->blocked_on = ask;
     if (timeout_ms != WARD_INFINITE)
         ward__timer_set(&sys->loop, &ask->timeout, ward__clock_ms() + timeout_ms,

@@ -70,15 +70,16 @@ say_tree(struct ward__text *text, const struct ward__actor *actor, int depth)
 int
 ward_dump(ward_system *sys, char *buffer, size_t size)
 {
-    int result = sys != NULL ? ward__system_check(sys) : -EINVAL;
+    int result = buffer != NULL || size == 0 ? 0 : -EINVAL;
     struct ward__text text;
 
-    if (result == 0 && buffer == NULL && size > 0)
-        result = -EINVAL;
+    if (result == 0)
+        result = ward__system_enter(sys);
     if (result < 0)
         return result;
     text = ward__text_in(buffer, size);
     ward__engine_of(sys->root); /* the clock, for the windows */
     say_tree(&text, sys->root, 0);
+    ward__system_leave(sys);
     return (int)text.at;
 }

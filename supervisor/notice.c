@@ -209,27 +209,53 @@ call_message(struct ward_system *sys, struct ward__notice *notice)
         return;
     sys->sender_in_hand = message->sender;
     sys->has_message_in_hand = true;
+    ward__turn_pause(sys);
     sys->options.on_message(&sys->ctx, message, sys->options.user);
+    ward__turn_resume(sys);
     sys->has_message_in_hand = false;
+}
+
+static void
+call_event(struct ward_system *sys, const ward_event *event)
+{
+    if (sys->options.on_event == NULL)
+        return;
+    ward__turn_pause(sys);
+    sys->options.on_event(&sys->ctx, event, sys->options.user);
+    ward__turn_resume(sys);
+}
+
+static void
+call_answer(struct ward_system *sys, struct ward__notice *notice)
+{
+    ward__turn_pause(sys);
+    notice->on_reply(&sys->ctx, notice->status, notice->message, notice->user);
+    ward__turn_resume(sys);
+}
+
+static void
+call_room(struct ward_system *sys, struct ward__notice *notice)
+{
+    ward__turn_pause(sys);
+    sys->options.on_room(&sys->ctx, notice->ref, sys->options.user);
+    ward__turn_resume(sys);
 }
 
 static void
 call(struct ward_system *sys, struct ward__notice *notice)
 {
-    const ward_system_options *options = &sys->options;
-
     switch (notice->kind) {
     case NOTICE_EVENT:
-        options->on_event(&sys->ctx, &notice->event, options->user);
+        call_event(sys, &notice->event);
         break;
     case NOTICE_MESSAGE:
         call_message(sys, notice);
         break;
     case NOTICE_ANSWER:
-        notice->on_reply(&sys->ctx, notice->status, notice->message, notice->user);
+        call_answer(sys, notice);
         break;
     case NOTICE_ROOM:
-        options->on_room(&sys->ctx, notice->ref, options->user);
+        call_room(sys, notice);
         break;
     }
 }
@@ -243,8 +269,7 @@ tell_of_losses(struct ward_system *sys)
                         .count = sys->notices.lost};
 
     sys->notices.lost = 0;
-    if (sys->options.on_event != NULL)
-        sys->options.on_event(&sys->ctx, &event, sys->options.user);
+    call_event(sys, &event);
 }
 
 void
@@ -254,6 +279,7 @@ ward__notices_dispatch(struct ward_system *sys)
     struct ward__notice *notice = NULL;
 
     sys->is_in_callback = true;
+    sys->dispatcher = pthread_self();
     while (notice != last && !sys->is_free_due) {
         notice = TAILQ_FIRST(&sys->notices.list);
         TAILQ_REMOVE(&sys->notices.list, notice, next);

@@ -12,6 +12,7 @@
 #include "supervisor/life.h"
 #include "supervisor/manage.h"
 #include "supervisor/post.h"
+#include "supervisor/run.h"
 #include "supervisor/system.h"
 #include "supervisor/watch.h"
 
@@ -25,6 +26,18 @@ static int
 root_check(const ward_ctx *ctx)
 {
     return ward__system_check(system_of(ctx));
+}
+
+static void
+root_enter(ward_ctx *ctx)
+{
+    ward__turn_enter(system_of(ctx));
+}
+
+static void
+root_leave(ward_ctx *ctx)
+{
+    ward__system_leave(system_of(ctx));
 }
 
 /* The values of a message, without its type. */
@@ -58,7 +71,6 @@ post_dead(ward_system *sys, ward_letter why, ward_ref to, int64_t type,
     if (error == 0)
         ward__post_dead(sys, why, to, actor != NULL ? actor->path : NULL, type,
                         (ward_raw){scratch->data, scratch->size});
-    ward__system_settle(sys);
     return error;
 }
 
@@ -99,7 +111,6 @@ root_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
                         false);
     if (result == -EAGAIN)
         want_room(actor);
-    ward__system_settle(sys);
     return result;
 }
 
@@ -135,7 +146,7 @@ root_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
 
     if (timeout_ms == WARD_INFINITE)
         return -EINVAL;
-    if (sys->is_in_callback)
+    if (ward__system_is_in_callback(sys))
         return -EDEADLK;
     result = find_asked(sys, to, &actor);
     if (result < 0)
@@ -145,13 +156,10 @@ root_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
         ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), pack_list, &list);
     if (result == -EAGAIN)
         want_room(actor);
-    if (result < 0) {
-        ward__system_settle(sys);
+    if (result < 0)
         return result;
-    }
-    ward__system_run_until(sys, is_answered, &waiter, -1);
-    ward__system_settle(sys); /* notices that came meanwhile show at the descriptor */
-    if (!waiter.is_over) {    /* the system has ended meanwhile */
+    ward__run_until(sys, is_answered, &waiter, -1);
+    if (!waiter.is_over) { /* the system has ended meanwhile */
         ward__ask_waiter_leaves(sys, &waiter);
         return -WARD_ESTOPPED;
     }
@@ -181,7 +189,6 @@ root_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply
         ward__notice_drop(from.notice);
     if (result == -EAGAIN)
         want_room(actor);
-    ward__system_settle(sys);
     return result;
 }
 
@@ -202,7 +209,6 @@ root_reply(ward_ctx *ctx, ward_ref sender, const ward_value *values, size_t coun
     packed = (ward_raw){scratch->data, scratch->size};
     if (ward__ask_answer(sys, sender, packed) < 0)
         ward__post_dead(sys, WARD_LETTER_LATE_REPLY, sender, NULL, WARD_REPLY, packed);
-    ward__system_settle(sys);
     return 0;
 }
 
@@ -210,9 +216,10 @@ static ward_ref
 root_sender_in_hand(const ward_ctx *ctx, int *result)
 {
     const ward_system *sys = system_of(ctx);
+    bool is_in_hand = sys->has_message_in_hand && ward__system_is_in_callback(sys);
 
-    *result = sys->has_message_in_hand ? 0 : -EINVAL;
-    return sys->has_message_in_hand ? sys->sender_in_hand : (ward_ref){0, 0};
+    *result = is_in_hand ? 0 : -EINVAL;
+    return is_in_hand ? sys->sender_in_hand : (ward_ref){0, 0};
 }
 
 static int
@@ -225,7 +232,6 @@ root_flush(ward_ctx *ctx)
     while ((actor = ward__slots_each(&sys->actors, &at)) != NULL)
         if (actor->mailbox.sent < actor->mailbox.tail)
             ward__actor_write(actor);
-    ward__system_settle(sys);
     return 0;
 }
 
@@ -234,11 +240,7 @@ root_flush(ward_ctx *ctx)
 static int
 root_spawn(ward_ctx *ctx, ward_ref *ref, const ward_spec *spec)
 {
-    ward_system *sys = system_of(ctx);
-    int result = ward__actor_spawn(sys->root, spec, ref);
-
-    ward__system_settle(sys);
-    return result;
+    return ward__actor_spawn(system_of(ctx)->root, spec, ref);
 }
 
 static int
@@ -246,25 +248,21 @@ root_end(ward_ctx *ctx, ward_ref ref, enum ward__end_how how)
 {
     ward_system *sys = system_of(ctx);
     struct ward__actor *actor = ward__actor_find(sys, ref);
-    int result;
 
     if (actor == NULL)
         return -WARD_EUNKNOWN;
-    if (actor == sys->root)
-        return how == WARD__HOW_STOP ? ward_system_stop(sys) : -EINVAL;
-    result = ward__actor_end(actor, (int)how);
-    ward__system_settle(sys);
-    return result;
+    if (actor != sys->root)
+        return ward__actor_end(actor, (int)how);
+    if (how != WARD__HOW_STOP)
+        return -EINVAL;
+    ward__system_begin_stop(sys);
+    return 0;
 }
 
 static int
 root_watch(ward_ctx *ctx, ward_ref ref, bool on)
 {
-    ward_system *sys = system_of(ctx);
-    int result = ward__watch_set(sys->root, ref, on);
-
-    ward__system_settle(sys);
-    return result;
+    return ward__watch_set(system_of(ctx)->root, ref, on);
 }
 
 static int
@@ -281,54 +279,41 @@ root_lookup(ward_ctx *ctx, const char *path, ward_ref *ref)
 static int
 root_start_child(ward_ctx *ctx, ward_ref supervisor, const ward_spec *spec, ward_ref *ref)
 {
-    ward_system *sys = system_of(ctx);
-    struct ward__actor *actor = ward__actor_find(sys, supervisor);
+    struct ward__actor *actor = ward__actor_find(system_of(ctx), supervisor);
     struct ward__actor *child;
-    int result;
 
-    if (actor == NULL)
-        return -WARD_EUNKNOWN;
-    result = ward__manage_start(actor, spec, &child, ref);
-    ward__system_settle(sys);
-    return result;
+    return actor != NULL ? ward__manage_start(actor, spec, &child, ref) : -WARD_EUNKNOWN;
 }
 
 static int
 root_manage(ward_ctx *ctx, enum ward__manage_op op, ward_ref of, const char *id,
             struct ward__managed *managed)
 {
-    ward_system *sys = system_of(ctx);
-    struct ward__actor *actor = ward__actor_find(sys, of);
-    int result;
+    struct ward__actor *actor = ward__actor_find(system_of(ctx), of);
 
-    if (actor == NULL)
-        return -WARD_EUNKNOWN;
-    result = ward__manage_call(actor, op, id, managed);
-    ward__system_settle(sys);
-    return result;
+    return actor != NULL ? ward__manage_call(actor, op, id, managed) : -WARD_EUNKNOWN;
 }
 
 int
 ward_change(ward_ctx *ctx, ward_ref supervisor, const ward_supervisor *rules)
 {
-    ward_system *sys = system_of(ctx);
     struct ward__actor *actor;
-    int result = ctx != NULL ? ctx->verbs->check(ctx) : -EINVAL;
+    int result = ward__ctx_check(ctx);
 
     if (result == 0 && ctx->verbs != &ward__root_verbs)
         result = -ECHILD;
     if (result < 0)
         return result;
-    actor = ward__actor_find(sys, supervisor);
-    if (actor == NULL)
-        return -WARD_EUNKNOWN;
-    result = ward__change_begin(actor, rules);
-    ward__system_settle(sys);
-    return result;
+    ward__ctx_enter(ctx);
+    actor = ward__actor_find(system_of(ctx), supervisor);
+    result = actor != NULL ? ward__change_begin(actor, rules) : -WARD_EUNKNOWN;
+    return ward__ctx_leave(ctx, result);
 }
 
 const struct ward__verbs ward__root_verbs = {
     .check = root_check,
+    .enter = root_enter,
+    .leave = root_leave,
     .tell = root_tell,
     .ask = root_ask,
     .ask_then = root_ask_then,

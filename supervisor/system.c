@@ -43,17 +43,19 @@ open_system(ward_system *sys)
         result = ward__actor_new_root(sys);
     if (result == 0)
         result = ward__link_open(&sys->link, sys);
-    if (result == 0)
-        ward__loop_quieten(&sys->loop);
-    return result;
+    if (result < 0)
+        return result;
+    ward__loop_quieten(&sys->loop);
+    return sys->options.threaded ? ward__turn_start(sys) : 0;
 }
 
 /* What is left of it, however much there was. */
-static void
-release(ward_system *sys)
+void
+ward__system_release(ward_system *sys)
 {
     struct ward__actor *actor;
 
+    ward__turn_stop(sys);
     ward__link_close(&sys->link);
     while ((actor = ward__actor_last(sys)) != NULL)
         ward__actor_free(actor);
@@ -94,27 +96,38 @@ ward_system_new(ward_system **made, const ward_system_options *options)
         options->frame_bytes != 0 ? (size_t)options->frame_bytes : (size_t)FRAME_DEFAULT;
     RB_INIT(&sys->paths);
     TAILQ_INIT(&sys->changes);
+    ward__turn_init(&sys->turn);
     ward__oom_begin(&sys->oom);
     ward__notices_init(&sys->notices);
     ward__sink_init(&sys->scratch, sys->frame_bytes + SCRATCH_SLACK);
     result = open_system(sys);
     if (result < 0) {
-        release(sys);
+        ward__system_release(sys);
         return result;
     }
     *made = sys;
     return 0;
 }
 
+static bool
+is_out_of_callback(void *user)
+{
+    return !((const ward_system *)user)->is_in_callback;
+}
+
 void
 ward_system_free(ward_system *sys)
 {
-    if (sys == NULL || sys->generation != ward__fork_generation || ward__is_in_decider)
+    if (sys == NULL || ward__system_enter(sys) < 0)
         return;
-    if (sys->is_in_callback)
+    if (ward__system_is_in_callback(sys)) {
         sys->is_free_due = true;
-    else
-        release(sys);
+        ward__system_leave(sys);
+        return;
+    }
+    if (sys->turn.is_threaded)
+        ward__turn_wait(sys, is_out_of_callback, sys, -1);
+    ward__system_release(sys);
 }
 
 /* ---- the engine's wishes ---- */
@@ -186,13 +199,9 @@ wake(struct ward__timer *timer)
 }
 
 void
-ward__system_settle(ward_system *sys)
+ward__system_wake(ward_system *sys)
 {
-    ward__system_pump(sys);
-    ward__loop_quieten(&sys->loop);
-    /* Notices queued by this very call are to show at the descriptor, too. */
-    if (ward__notices_are_due(&sys->notices))
-        ward__timer_set(&sys->loop, &sys->wakeup, 0, wake);
+    ward__timer_set(&sys->loop, &sys->wakeup, 0, wake);
 }
 
 int
@@ -203,246 +212,45 @@ ward__system_check(const ward_system *sys)
     return ward__is_in_decider ? -EBUSY : 0;
 }
 
-static int
-check_outside(const ward_system *sys)
+int
+ward__system_enter(ward_system *sys)
 {
     int result = sys != NULL ? ward__system_check(sys) : -EINVAL;
 
-    if (result < 0)
-        return result;
-    return sys->is_in_callback ? -EDEADLK : 0;
-}
-
-/* ---- running ---- */
-
-int
-ward__system_run_until(ward_system *sys, bool (*is_over)(void *user), void *user,
-                       int64_t deadline)
-{
-    struct ward__timer alarm = {0};
-    int result = 0;
-
-    if (deadline > ward__clock_ms())
-        ward__timer_set(&sys->loop, &alarm, deadline, wake);
-    for (;;) {
-        ward__system_pump(sys);
-        if (is_over(user) || sys->has_stopped)
-            break;
-        if (deadline >= 0 && ward__clock_ms() >= deadline) {
-            result = -ETIMEDOUT;
-            break;
-        }
-        ward__loop_turn(&sys->loop, true);
-    }
-    ward__timer_cancel(&sys->loop, &alarm);
+    if (result == 0)
+        ward__turn_enter(sys);
     return result;
 }
 
-static int
-outcome(const ward_system *sys)
-{
-    return sys->has_failed ? -WARD_EFAILED : 0;
-}
-
-/* Calls what is due. True: the system was freed in a callback, and is gone. */
+/* What the engine wants after a call of the host's is done by whoever turns the loop. */
 static bool
-dispatch(ward_system *sys)
+has_work(const ward_system *sys)
 {
-    ward__notices_dispatch(sys);
-    if (!sys->is_free_due)
-        return false;
-    release(sys);
-    return true;
+    return sys->is_broken || !TAILQ_EMPTY(&sys->engine.queue) ||
+           !TAILQ_EMPTY(&sys->changes);
 }
 
-/* What ends the waiting between two rounds of callbacks. */
-struct round {
-    ward_system *sys;
-    bool (*is_over)(ward_system *sys);
-};
-
-static bool
-is_round_over(void *user)
+void
+ward__system_leave(ward_system *sys)
 {
-    const struct round *round = user;
-
-    return ward__notices_are_due(&round->sys->notices) || round->is_over(round->sys);
-}
-
-/* Runs loop and callbacks in turn. 1: it was freed. */
-static int
-run(ward_system *sys, int64_t deadline, bool (*is_over)(ward_system *sys))
-{
-    struct round round = {sys, is_over};
-
-    ward__loop_turn(&sys->loop, false);
-    for (;;) {
-        int result = ward__system_run_until(sys, is_round_over, &round, deadline);
-        if (dispatch(sys))
-            return 1;
-        ward__system_pump(sys);
-        if (result < 0)
-            return result;
-        if (!ward__notices_are_due(&sys->notices) && (sys->has_stopped || is_over(sys)))
-            return 0;
+    if (sys->turn.is_threaded) {
+        if (has_work(sys))
+            ward__system_wake(sys);
+        ward__turn_leave(sys);
+        return;
     }
-}
-
-static bool
-never(ward_system *sys)
-{
-    (void)sys;
-    return false;
-}
-
-static int64_t
-deadline_in(int timeout_ms)
-{
-    return timeout_ms == WARD_INFINITE ? -1 : ward__clock_ms() + timeout_ms;
-}
-
-static int
-run_for(ward_system *sys, int timeout_ms, bool (*is_over)(ward_system *sys))
-{
-    int result = check_outside(sys);
-
-    if (result == 0 && timeout_ms < 0 && timeout_ms != WARD_INFINITE)
-        result = -EINVAL;
-    if (result == 0)
-        result = run(sys, deadline_in(timeout_ms), is_over);
-    if (result == 1 || result == -ECHILD)
-        return result == 1 ? 0 : result;
-    ward__system_settle(sys);
-    return result == 0 ? outcome(sys) : result;
-}
-
-int
-ward_run(ward_system *sys)
-{
-    return run_for(sys, WARD_INFINITE, never);
-}
-
-int
-ward_run_for(ward_system *sys, int timeout_ms)
-{
-    return run_for(sys, timeout_ms, never);
-}
-
-/* Nothing queued, in hand, starting or restarting. Busy workers are asked to ring. */
-static bool
-is_settled(ward_system *sys)
-{
-    struct ward__actor *actor;
-    uint32_t at = 0;
-    bool is_quiet = true;
-
-    while ((actor = ward__slots_each(&sys->actors, &at)) != NULL) {
-        if (actor == sys->root)
-            continue;
-        if (ward__actor_is_supervisor(actor)) {
-            is_quiet &= actor->node.state == WARD__NODE_UP &&
-                        actor->node.phase == WARD__GROUP_QUIET && actor->change == NULL;
-            continue;
-        }
-        if (actor->node.state != WARD__NODE_UP || actor->now == NULL ||
-            actor->now->stage != WARD__STAGE_UP || actor->now->is_dead ||
-            actor->now->doom != WARD__DOOM_NONE || actor->now->channel.is_eof) {
-            is_quiet = false;
-            continue;
-        }
-        if (actor->wants_room > 0) { /* the worker may be done and not have rung yet */
-            (void)ward__channel_progress(&actor->now->channel, &actor->mailbox);
-            ward__actor_room(actor);
-            is_quiet = false;
-        }
-        if (ward__channel_is_idle(&actor->now->channel, &actor->mailbox))
-            continue;
-        ward__channel_want(&actor->now->channel);
-        if (!ward__channel_is_idle(&actor->now->channel, &actor->mailbox))
-            is_quiet = false;
-    }
-    return is_quiet;
-}
-
-int
-ward_settle(ward_system *sys, int timeout_ms)
-{
-    return run_for(sys, timeout_ms, is_settled);
-}
-
-int
-ward_system_dispatch(ward_system *sys)
-{
-    int result = check_outside(sys);
-
-    if (result < 0)
-        return result;
-    ward__loop_turn(&sys->loop, false);
     ward__system_pump(sys);
-    if (dispatch(sys))
-        return 1;
-    ward__system_settle(sys);
-    if (!sys->has_stopped || ward__notices_are_due(&sys->notices))
-        return 0;
-    return sys->has_failed ? -WARD_EFAILED : 1;
+    ward__loop_quieten(&sys->loop);
+    /* Notices queued by this very call are to show at the descriptor, too. */
+    if (ward__notices_are_due(&sys->notices))
+        ward__system_wake(sys);
 }
 
-/* ---- waiting for one actor ---- */
-
-struct up_wait {
-    ward_system *sys;
-    ward_ref ref;
-};
-
-static bool
-is_up_or_gone(void *user)
+bool
+ward__system_is_in_callback(const ward_system *sys)
 {
-    const struct up_wait *wait = user;
-    const struct ward__actor *actor = ward__actor_find(wait->sys, wait->ref);
-
-    return actor == NULL || actor->node.state == WARD__NODE_UP;
-}
-
-int
-ward_wait_up(ward_system *sys, ward_ref ref, int timeout_ms)
-{
-    struct up_wait wait = {sys, ref};
-    struct ward__actor *actor;
-    int result = check_outside(sys);
-
-    if (result < 0)
-        return result;
-    if (ward__actor_find(sys, ref) == NULL)
-        return -WARD_EUNKNOWN;
-    result = ward__system_run_until(sys, is_up_or_gone, &wait, deadline_in(timeout_ms));
-    actor = ward__actor_find(sys, ref);
-    if (actor == NULL)
-        return ward_ref_equal(sys->last_ignored, ref) ? -WARD_EIGNORED : -WARD_ESTART;
-    if (result == -ETIMEDOUT)
-        ward__engine_stop(ward__engine_of(actor), &actor->node);
-    ward__system_settle(sys);
-    return result;
-}
-
-static bool
-is_gone(void *user)
-{
-    const struct up_wait *wait = user;
-
-    return ward__actor_find(wait->sys, wait->ref) == NULL;
-}
-
-int
-ward_wait_down(ward_system *sys, ward_ref ref, int timeout_ms)
-{
-    struct up_wait wait = {sys, ref};
-    int result = check_outside(sys);
-
-    if (result == 0)
-        result = ward__system_run_until(sys, is_gone, &wait, deadline_in(timeout_ms));
-    if (result == 0 || result == -ETIMEDOUT)
-        ward__system_settle(sys);
-    return result;
+    return sys->is_in_callback &&
+           (!sys->turn.is_threaded || pthread_equal(sys->dispatcher, pthread_self()));
 }
 
 /* ---- the rest of the surface ---- */
@@ -456,7 +264,9 @@ ward_system_ctx(ward_system *sys)
 int
 ward_system_fd(const ward_system *sys)
 {
-    return sys != NULL ? ward__loop_fd(&sys->loop) : -EINVAL;
+    if (sys == NULL)
+        return -EINVAL;
+    return sys->turn.is_threaded ? sys->turn.bell : ward__loop_fd(&sys->loop);
 }
 
 static void
@@ -473,56 +283,80 @@ stop_is_late(struct ward__timer *timer)
     ward__system_pump(sys);
 }
 
-int
-ward_system_stop(ward_system *sys)
+void
+ward__system_begin_stop(ward_system *sys)
 {
-    int result = sys != NULL ? ward__system_check(sys) : -EINVAL;
-    int64_t stop_ms;
+    int64_t stop_ms = sys->options.stop_ms == 0 ? DEFAULT_STOP_MS : sys->options.stop_ms;
 
-    if (result < 0 || sys->is_stopping || sys->has_stopped)
-        return result;
+    if (sys->is_stopping || sys->has_stopped)
+        return;
     sys->is_stopping = true;
-    stop_ms = sys->options.stop_ms == 0 ? DEFAULT_STOP_MS : sys->options.stop_ms;
     if (stop_ms != WARD_INFINITE)
         ward__timer_set(&sys->loop, &sys->stop_deadline,
                         ward__clock_ms() + (stop_ms > 0 ? stop_ms : 0), stop_is_late);
     ward__engine_stop(ward__engine_of(sys->root), &sys->root->node);
-    ward__system_settle(sys);
+}
+
+int
+ward_system_stop(ward_system *sys)
+{
+    int result = ward__system_enter(sys);
+
+    if (result < 0)
+        return result;
+    ward__system_begin_stop(sys);
+    ward__system_leave(sys);
     return 0;
 }
 
 const ward_failure *
 ward_system_failure(const ward_system *sys)
 {
-    return sys != NULL && sys->has_failed ? sys->failure : NULL;
+    ward_system *entered = (ward_system *)(size_t)sys;
+    const ward_failure *failure;
+
+    if (ward__system_enter(entered) < 0)
+        return NULL;
+    failure = sys->has_failed ? sys->failure : NULL;
+    ward__system_leave(entered);
+    return failure;
 }
 
-int64_t
-ward_mailbox_count(ward_system *sys, ward_ref ref)
+static int64_t
+count_messages(struct ward__actor *actor)
 {
-    int result = sys != NULL ? ward__system_check(sys) : -EINVAL;
-    struct ward__actor *actor;
-
-    if (result < 0)
-        return result;
-    actor = ward__actor_find(sys, ref);
-    if (actor == NULL)
-        return -WARD_EUNKNOWN;
     if (actor->now != NULL && actor->now->channel.page != NULL && !actor->now->has_raised)
         (void)ward__channel_progress(&actor->now->channel, &actor->mailbox);
     return (int64_t)ward__mailbox_count(&actor->mailbox);
 }
 
 int64_t
+ward_mailbox_count(ward_system *sys, ward_ref ref)
+{
+    int64_t result = ward__system_enter(sys);
+    struct ward__actor *actor;
+
+    if (result < 0)
+        return result;
+    actor = ward__actor_find(sys, ref);
+    result = actor != NULL ? count_messages(actor) : -WARD_EUNKNOWN;
+    ward__system_leave(sys);
+    return result;
+}
+
+int64_t
 ward_process_id(ward_system *sys, ward_ref ref)
 {
-    int result = sys != NULL ? ward__system_check(sys) : -EINVAL;
+    int64_t result = ward__system_enter(sys);
     struct ward__actor *actor;
 
     if (result < 0)
         return result;
     actor = ward__actor_find(sys, ref);
     if (actor == NULL)
-        return -WARD_EUNKNOWN;
-    return actor->now != NULL ? actor->now->pid : 0;
+        result = -WARD_EUNKNOWN;
+    else
+        result = actor->now != NULL ? actor->now->pid : 0;
+    ward__system_leave(sys);
+    return result;
 }

@@ -30,6 +30,7 @@
 #include "supervisor/notice.h"
 #include "supervisor/oom.h"
 #include "supervisor/server.h"
+#include "supervisor/turn.h"
 
 struct ward_system {
     ward_ctx ctx; /* comes first: the root actor's */
@@ -37,6 +38,7 @@ struct ward_system {
     size_t frame_bytes;
     unsigned generation;
     struct ward__loop loop;
+    struct ward__turn turn;
     struct ward__oom oom;
     struct ward__link link; /* to the fork server */
 
@@ -56,7 +58,8 @@ struct ward_system {
     ward_ref sender_in_hand; /* of the message that on_message is handling */
     bool has_message_in_hand;
     bool is_in_callback;
-    bool is_free_due; /* ward_system_free inside a callback */
+    pthread_t dispatcher; /* whose callback it is, then */
+    bool is_free_due;     /* ward_system_free inside a callback */
 
     bool is_stopping;
     bool is_forced; /* the stop deadline has passed: no more hooks */
@@ -72,18 +75,27 @@ struct ward_system {
 /* May a call of the host's proceed? 0; -ECHILD; -EBUSY in a decider. */
 int ward__system_check(const struct ward_system *sys);
 
+/* Every call of the host's begins and ends so. `enter`: 0; -EINVAL: NULL; as check. `leave` does
+ * what the call has moved, or has it done, and shows what is due. */
+int ward__system_enter(struct ward_system *sys);
+void ward__system_leave(struct ward_system *sys);
+
+/* Does the calling thread run a callback of this system? */
+bool ward__system_is_in_callback(const struct ward_system *sys);
+
 /* Does what the engine wants done. Ends every entry point that may have moved it. */
 void ward__system_pump(struct ward_system *sys);
 
-/* The end of an entry point of the host's: pumps, and shows the kernel what changed. */
-void ward__system_settle(struct ward_system *sys);
+/* The loop is to turn, and the descriptor to say so. */
+void ward__system_wake(struct ward_system *sys);
+
+/* The ordered stop of all; the second time nothing. */
+void ward__system_begin_stop(struct ward_system *sys);
 
 /* Everything ends at once, for this reason (copied). */
 void ward__system_fail(struct ward_system *sys, const ward_failure *failure);
 
-/* Runs the loop until `is_over` says so: 0; or until the deadline (negative: none):
- * -ETIMEDOUT. No callback of the host's runs. */
-int ward__system_run_until(struct ward_system *sys, bool (*is_over)(void *user),
-                           void *user, int64_t deadline);
+/* Ends everything at once and frees it. The caller has entered, and does not leave. */
+void ward__system_release(struct ward_system *sys);
 
 #endif

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,15 +208,17 @@ zygote_main(int control, pid_t host)
 
 /* ---- in the host ---- */
 
-/* The one thing that a process has once: its zygote. */
+/* The one thing that a process has once: its zygote. The lock is for the systems of many threads; a
+ * child that was forked while one held it never takes it. */
 static struct {
-    bool was_forked;
+    pthread_mutex_t lock;
+    atomic_bool was_forked;
     unsigned generation; /* see ward__fork_generation */
     pid_t pid;
     int pidfd;
     int control;
     uint64_t last_request;
-} the_zygote = {.pidfd = -1, .control = -1};
+} the_zygote = {.lock = PTHREAD_MUTEX_INITIALIZER, .pidfd = -1, .control = -1};
 
 /* The link count of this folder is two more than there are threads. */
 static bool
@@ -260,11 +264,11 @@ fork_zygote(void)
         return (int)pid;
     }
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    the_zygote.was_forked = true;
     the_zygote.generation = ward__fork_generation;
     the_zygote.pid = pid;
     the_zygote.pidfd = pidfd;
     the_zygote.control = ends[0];
+    atomic_store(&the_zygote.was_forked, true);
     return 0;
 }
 
@@ -275,7 +279,7 @@ ward_early(void)
 
     if (ward__role != WARD__ROLE_HOST)
         return -ECHILD;
-    if (the_zygote.was_forked)
+    if (atomic_load(&the_zygote.was_forked))
         return the_zygote.generation == ward__fork_generation ? 0 : -ECHILD;
     if (!has_one_thread())
         return -EBUSY;
@@ -325,8 +329,8 @@ await_answer(uint64_t request, int64_t deadline, struct ward__server *server)
     }
 }
 
-int
-ward__zygote_serve(struct ward__server *server, int timeout_ms)
+static int
+ask_for_server(struct ward__server *server, int timeout_ms)
 {
     struct ward__control request = {.kind = WARD__CONTROL_SERVER};
     int64_t deadline = ward__clock_ms() + timeout_ms;
@@ -350,6 +354,17 @@ ward__zygote_serve(struct ward__server *server, int timeout_ms)
     }
     *server = made;
     return 0;
+}
+
+int
+ward__zygote_serve(struct ward__server *server, int timeout_ms)
+{
+    int result;
+
+    pthread_mutex_lock(&the_zygote.lock);
+    result = ask_for_server(server, timeout_ms);
+    pthread_mutex_unlock(&the_zygote.lock);
+    return result;
 }
 
 int

@@ -15,9 +15,14 @@
  *   while (ward_system_dispatch(sys) == 0)
  *       poll(&polled, 1, -1);
  * All callbacks come from there, from ward_run and its kin; never inside
- * another call of yours. A system belongs to the thread that uses it; several systems may
- * live in one process. ward installs no signal handler, uses no loop of yours and reaps
- * nothing but its own zygote.
+ * another call of yours. Several systems may live in one process. ward installs no signal handler,
+ * uses no loop of yours and reaps nothing but its own zygote.
+ *
+ * Threads: without `.threaded` a system is used by one thread at a time, and lives while one of
+ * these calls runs. With it the tree runs on a thread of ward's own: supervision goes on while the
+ * host is busy, any thread may call, and a call that blocks blocks its caller only. Callbacks come
+ * on whatever thread dispatches (or is in ward_run and its kin), one at a time; deciders on ward's
+ * thread. The descriptor is readable when callbacks are due.
  */
 #ifndef WARD_SYSTEM_H
 #define WARD_SYSTEM_H
@@ -45,6 +50,8 @@ typedef struct ward_system_options {
     int stop_ms;
     /* No dead letter events for what is queued when the system stops. */
     bool quiet_stop;
+    /* The tree runs on a thread of ward's own, which blocks all signals; any thread may call. */
+    bool threaded;
 } ward_system_options;
 
 /*
@@ -58,18 +65,21 @@ WARD_API int ward_early(void);
 
 /*
  * [host] A new system; calls ward_early if nobody did. `options` is copied; NULL: all
- * defaults. 0; -EINVAL; as ward_early; -ETIMEDOUT: the zygote did not answer in 5 s.
+ * defaults. On any thread, which may end before the system. 0; -EINVAL; as ward_early; -ETIMEDOUT:
+ * the zygote did not answer in 2 s; -EAGAIN: no thread could be made.
  */
 WARD_API int ward_system_new(ward_system **sys, const ward_system_options *options);
 
 /* [host] Ends everything at once, without hooks (ward_system_stop and ward_run end it in
- * order), and frees it. NULL is fine; inside a callback it waits until that has returned. */
+ * order), and frees it. NULL is fine; inside a callback it waits until that has returned. With
+ * threads: calls that wait in others are sent away with -WARD_ESTOPPED; no new one may begin. */
 WARD_API void ward_system_free(ward_system *sys);
 
 /* [host] The root actor, `/`, first argument of the verbs. Lives as long as sys. */
 WARD_API ward_ctx *ward_system_ctx(ward_system *sys);
 
-/* [host] The descriptor to watch for reading. It stays the same; never read or close it. */
+/* [host] The descriptor to watch for reading. It stays the same; never read or close it. With
+ * threads, one thread at a time is to dispatch: a second one returns at once. */
 WARD_API int ward_system_fd(const ward_system *sys);
 
 /* [host] Does what is due, calls the callbacks that are due, and returns without waiting. 0: call it

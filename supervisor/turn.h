@@ -1,0 +1,61 @@
+/*
+ * Turn: who may touch a system just now, and how one waits for what another does. Without a
+ * thread of ward's own nothing is locked, and who waits turns the loop. With one, each entry
+ * point takes the lock for its time, ward's thread turns the loop, and who waits sleeps until
+ * somebody finds that it is so. What is done meanwhile is not its business.
+ *
+ * Two mutexes make it fair: who waits for the second holds the first, so a thread that leaves
+ * and comes back at once queues behind.
+ *
+ * Used by: system.c, run.c, root.c, notice.c. Uses: loop.h, threads of libc.
+ */
+#ifndef WARD_SUPERVISOR_TURN_H
+#define WARD_SUPERVISOR_TURN_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <bsd/sys/queue.h>
+
+struct ward_system;
+
+struct ward__turn {
+    bool is_threaded;
+    pthread_mutex_t entrance, inside;
+    pthread_t thread;
+    int bell;        /* owned: eventfd, what the host watches; -1: there is no thread */
+    bool has_rung;   /* and was not heard yet */
+    bool is_closed;  /* whoever waits is to leave */
+    unsigned guests; /* calls of the host's that have begun and not returned */
+    pthread_cond_t left; /* one has, of a closed one */
+    TAILQ_HEAD(ward__sleepers, ward__sleeper) sleepers;
+};
+
+/* Nothing is locked and nobody else turns the loop. */
+void ward__turn_init(struct ward__turn *turn);
+/* From now on a thread of its own turns the loop. 0; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN. */
+int ward__turn_start(struct ward_system *sys);
+/* Sends away who waits, waits until all have left but the caller, who has entered, and ends the
+ * thread. Nothing is locked afterwards. */
+void ward__turn_stop(struct ward_system *sys);
+
+/* A call of the host's begins and ends. `leave` shows what is due to whoever waits. */
+void ward__turn_enter(struct ward_system *sys);
+void ward__turn_leave(struct ward_system *sys);
+
+/* Around a callback of the host's, inside of a call. */
+void ward__turn_pause(struct ward_system *sys);
+void ward__turn_resume(struct ward_system *sys);
+
+/*
+ * With a thread only: waits until `is_over` says so or the system is closed: 0; or until the
+ * deadline (negative: none): -ETIMEDOUT. `is_over` is called on any thread, in its turn.
+ */
+int ward__turn_wait(struct ward_system *sys, bool (*is_over)(void *user), void *user,
+                    int64_t deadline);
+
+/* The host has come to hear what is due. */
+void ward__turn_hear(struct ward__turn *turn);
+
+#endif
