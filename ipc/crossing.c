@@ -7,7 +7,7 @@
 
 #include "ipc/registry.h"
 
-enum { CROSSING_FIELDS = 17 };
+enum { CROSSING_FIELDS = 19 };
 
 static int64_t
 number_of(enum ward_registered kind, const void *object, int *result)
@@ -41,6 +41,8 @@ ward__crossing_begin(struct ward__crossing *crossing, const ward_spec *spec)
         .redeliver = spec->redeliver,
         .mailbox_bytes = spec->mailbox.bytes,
         .mailbox_messages = spec->mailbox.messages,
+        .when_full = spec->mailbox.when_full,
+        .frame_bytes = spec->frame_bytes,
         .args = spec->args,
     };
     return result;
@@ -76,7 +78,9 @@ ward__crossing_end(const struct ward__crossing *crossing, ward_spec *spec)
         .shutdown_ms = (int)crossing->shutdown_ms,
         .message_ms = (int)crossing->message_ms,
         .redeliver = (int)crossing->redeliver,
-        .mailbox = {crossing->mailbox_bytes, crossing->mailbox_messages},
+        .mailbox = {crossing->mailbox_bytes, crossing->mailbox_messages,
+                    (ward_when_full)crossing->when_full},
+        .frame_bytes = crossing->frame_bytes,
     };
     return result;
 }
@@ -101,6 +105,8 @@ ward__pack_crossing(struct ward__sink *sink, const struct ward__crossing *c)
     ward__pack_int(sink, c->redeliver);
     ward__pack_int(sink, c->mailbox_bytes);
     ward__pack_int(sink, c->mailbox_messages);
+    ward__pack_int(sink, c->when_full);
+    ward__pack_int(sink, c->frame_bytes);
     ward__pack_bytes(sink, c->args);
 }
 
@@ -114,11 +120,7 @@ take_option(struct ward__taker *in)
 void
 ward__take_crossing(struct ward__taker *in, struct ward__crossing *c)
 {
-    uint32_t count = 0;
-
-    if (in->error == 0 &&
-        (ward__read_array(&in->cursor, &count) < 0 || count != CROSSING_FIELDS))
-        ward__taker_fail(in, -WARD_EPROTOCOL);
+    ward__take_array(in, CROSSING_FIELDS);
     c->id = ward__take_string(in, WARD_MAX_ID);
     c->behavior = ward__take_int(in, -1, INT32_MAX);
     c->supervisor = ward__take_int(in, -1, INT32_MAX);
@@ -135,5 +137,7 @@ ward__take_crossing(struct ward__taker *in, struct ward__crossing *c)
     c->redeliver = ward__take_int(in, WARD_ZERO, 100);
     c->mailbox_bytes = ward__take_int(in, WARD_INFINITE, INT64_MAX);
     c->mailbox_messages = ward__take_int(in, WARD_INFINITE, INT64_MAX);
+    c->when_full = ward__take_int(in, WARD_REJECT, WARD_WAIT);
+    c->frame_bytes = ward__take_int(in, 0, INT64_MAX);
     c->args = ward__take_bytes(in);
 }

@@ -18,7 +18,7 @@ struct ward__crossing {
     bool significant;
     int64_t first_ms, max_ms, healthy_ms, jitter_percent; /* of the back-off */
     int64_t start_ms, shutdown_ms, message_ms, redeliver;
-    int64_t mailbox_bytes, mailbox_messages;
+    int64_t mailbox_bytes, mailbox_messages, when_full, frame_bytes;
     ward_bytes args;
 };
 

@@ -73,6 +73,15 @@ ward__take_bytes(struct ward__taker *in)
     return bytes;
 }
 
+void
+ward__take_array(struct ward__taker *in, uint32_t count)
+{
+    uint32_t found;
+
+    if (in->error == 0 && (ward__read_array(&in->cursor, &found) < 0 || found != count))
+        ward__taker_fail(in, -WARD_EPROTOCOL);
+}
+
 ward_raw
 ward__take_list(struct ward__taker *in)
 {

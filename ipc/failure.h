@@ -26,7 +26,8 @@ int64_t ward__take_int(struct ward__taker *in, int64_t min, int64_t max);
 bool ward__take_bool(struct ward__taker *in);
 ward_ref ward__take_ref(struct ward__taker *in);
 ward_bytes ward__take_bytes(struct ward__taker *in);
-ward_raw ward__take_list(struct ward__taker *in); /* an array, whole */
+void ward__take_array(struct ward__taker *in, uint32_t count); /* its head */
+ward_raw ward__take_list(struct ward__taker *in);              /* an array, whole */
 /* A string of at most `max` bytes without NUL, copied; nil is "". */
 const char *ward__take_string(struct ward__taker *in, size_t max);
 /* A failure, copied into the arena; nil is NULL. */

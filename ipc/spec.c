@@ -77,9 +77,26 @@ check_strategy(const ward_spec *spec)
     return NULL;
 }
 
+const char *
+ward__mailbox_error(const ward_mailbox_options *mailbox, const char **field)
+{
+    *field = "mailbox.bytes";
+    if (!is_count(mailbox->bytes) || mailbox->bytes == WARD_ZERO)
+        return "must be positive, or WARD_INFINITE";
+    *field = "mailbox.messages";
+    if (!is_count(mailbox->messages) || mailbox->messages == WARD_ZERO)
+        return "must be positive, or WARD_INFINITE";
+    *field = "mailbox.when_full";
+    if (mailbox->when_full < WARD_REJECT || mailbox->when_full > WARD_WAIT)
+        return "must be one of enum ward_when_full";
+    return NULL;
+}
+
 static const char *
 check_numbers(const ward_spec *spec)
 {
+    const char *error, *field;
+
     if (spec->restart < WARD_RESTART_DEFAULT || spec->restart > WARD_TEMPORARY)
         return complain(spec, "restart", "is no restart type");
     if (!is_count(spec->start_ms) || spec->start_ms == WARD_ZERO)
@@ -90,10 +107,12 @@ check_numbers(const ward_spec *spec)
         return complain(spec, "message_ms", "must be positive, or WARD_INFINITE");
     if (spec->redeliver < WARD_ZERO || spec->redeliver > 100)
         return complain(spec, "redeliver", "must be 0 to 100");
-    if (!is_count(spec->mailbox.bytes) || spec->mailbox.bytes == WARD_ZERO)
-        return complain(spec, "mailbox.bytes", "must be positive, or WARD_INFINITE");
-    if (!is_count(spec->mailbox.messages) || spec->mailbox.messages == WARD_ZERO)
-        return complain(spec, "mailbox.messages", "must be positive, or WARD_INFINITE");
+    error = ward__mailbox_error(&spec->mailbox, &field);
+    if (error != NULL)
+        return complain(spec, field, error);
+    if (spec->frame_bytes != 0 &&
+        (spec->frame_bytes < WARD__FRAME_LEAST || spec->frame_bytes > WARD__FRAME_MOST))
+        return complain(spec, "frame_bytes", "must be 4 KiB to 64 MiB");
     return NULL;
 }
 

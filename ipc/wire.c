@@ -49,10 +49,18 @@ head(struct ward__sink *sink, enum ward__frame_kind kind, size_t fields)
     ward__pack_uint(sink, (uint64_t)kind);
 }
 
+static void
+pack_purse(struct ward__sink *sink, const struct ward__purse *purse)
+{
+    ward__pack_array(sink, 2);
+    ward__pack_int(sink, purse->messages);
+    ward__pack_int(sink, purse->bytes);
+}
+
 void
 ward__wire_go(struct ward__sink *sink, const struct ward__go *go)
 {
-    head(sink, WARD__GO, 13);
+    head(sink, WARD__GO, 14);
     ward__pack_uint(sink, WARD__WIRE_VERSION);
     ward__pack_uint(sink, (uint64_t)go->mode);
     ward__pack_ref(sink, go->self);
@@ -62,6 +70,7 @@ ward__wire_go(struct ward__sink *sink, const struct ward__go *go)
     ward__pack_uint(sink, go->done);
     ward__pack_uint(sink, go->frame_bytes);
     ward__pack_int(sink, go->shutdown_ms);
+    pack_purse(sink, &go->credit);
     ward__pack_string(sink, go->path);
     ward__pack_string(sink, go->reason);
     ward__pack_bytes(sink, go->args);
@@ -109,6 +118,14 @@ ward__wire_finish(struct ward__sink *sink, const struct ward__finish *finish)
     head(sink, WARD__FINISH, 2);
     ward__pack_string(sink, finish->reason);
     ward__pack_failure(sink, finish->failure);
+}
+
+void
+ward__wire_grant(struct ward__sink *sink, const struct ward__grant *grant)
+{
+    head(sink, WARD__GRANT, 2);
+    ward__pack_ref(sink, grant->to);
+    pack_purse(sink, &grant->more);
 }
 
 void
@@ -195,6 +212,15 @@ ward__wire_log(struct ward__sink *sink, const char *text)
 }
 
 void
+ward__wire_credit(struct ward__sink *sink, const struct ward__credit_frame *credit)
+{
+    head(sink, WARD__CREDIT, 3);
+    ward__pack_uint(sink, credit->request);
+    ward__pack_ref(sink, credit->to);
+    ward__pack_int(sink, credit->timeout_ms);
+}
+
+void
 ward__wire_unhandled(struct ward__sink *sink, const struct ward__unhandled *u)
 {
     head(sink, WARD__UNHANDLED, 3);
@@ -245,6 +271,17 @@ take_u32(struct ward__taker *in)
     return (uint32_t)ward__take_uint(in, UINT32_MAX);
 }
 
+static struct ward__purse
+take_purse(struct ward__taker *in)
+{
+    struct ward__purse purse;
+
+    ward__take_array(in, 2);
+    purse.messages = take_int(in, 0, INT64_MAX);
+    purse.bytes = take_int(in, 0, INT64_MAX);
+    return purse;
+}
+
 static void
 take_go(struct ward__taker *in, struct ward__frame *frame)
 {
@@ -260,6 +297,7 @@ take_go(struct ward__taker *in, struct ward__frame *frame)
     go->done = ward__take_uint(in, UINT64_MAX);
     go->frame_bytes = ward__take_uint(in, UINT32_MAX);
     go->shutdown_ms = take_int(in, WARD_INFINITE, INT_MAX);
+    go->credit = take_purse(in);
     go->path = ward__take_string(in, WARD_MAX_PATH);
     go->reason = ward__take_string(in, SIZE_MAX);
     go->args = ward__take_bytes(in);
@@ -309,6 +347,13 @@ take_finish(struct ward__taker *in, struct ward__frame *frame)
 {
     frame->as.finish.reason = ward__take_string(in, SIZE_MAX);
     frame->as.finish.failure = ward__take_failure(in);
+}
+
+static void
+take_grant(struct ward__taker *in, struct ward__frame *frame)
+{
+    frame->as.grant.to = ward__take_ref(in);
+    frame->as.grant.more = take_purse(in);
 }
 
 static void
@@ -423,13 +468,21 @@ take_quiet(struct ward__taker *in, struct ward__frame *frame)
     frame->as.quiet.reason = ward__take_string(in, WARD_MAX_ID);
 }
 
+static void
+take_credit(struct ward__taker *in, struct ward__frame *frame)
+{
+    frame->as.credit.request = ward__take_uint(in, UINT64_MAX);
+    frame->as.credit.to = ward__take_ref(in);
+    frame->as.credit.timeout_ms = take_int(in, WARD_INFINITE, INT_MAX);
+}
+
 struct reader {
     uint32_t fields; /* behind the kind */
     void (*take)(struct ward__taker *in, struct ward__frame *frame);
 };
 
 static const struct reader readers[] = {
-    [WARD__GO] = {13, take_go},        [WARD__MESSAGE] = {4, take_message},
+    [WARD__GO] = {14, take_go},        [WARD__MESSAGE] = {4, take_message},
     [WARD__ANSWER] = {4, take_answer}, [WARD__VERDICT] = {1, take_verdict},
     [WARD__HALT] = {0, take_nothing},  [WARD__FINISH] = {2, take_finish},
     [WARD__READY] = {1, take_ready},   [WARD__TELL] = {3, take_tell},
@@ -439,6 +492,7 @@ static const struct reader readers[] = {
     [WARD__LOG] = {1, take_log},       [WARD__UNHANDLED] = {3, take_unhandled},
     [WARD__RAISED] = {8, take_raised}, [WARD__QUIET] = {2, take_quiet},
     [WARD__BYE] = {0, take_nothing},   [WARD__MANAGE] = {4, take_manage},
+    [WARD__GRANT] = {2, take_grant},   [WARD__CREDIT] = {3, take_credit},
 };
 
 int
@@ -461,6 +515,7 @@ ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame
         is_from_worker != (kind >= WARD__READY))
         return -WARD_EPROTOCOL;
     frame->kind = (enum ward__frame_kind)kind;
+    frame->size = bytes.size;
     reader->take(&in, frame);
     if (in.error == -ENOMEM)
         return -ENOMEM;

@@ -7,10 +7,12 @@
  *                    MESSAGE   one message of the mailbox
  *   (the lane:)      ANSWER    to an ask, a spawn, a lookup, a manage
  *                    VERDICT   what becomes of you, who raised
+ *                    GRANT     credit for messages to an actor
  *                    HALT      finish the message in hand, begin no other, say QUIET
  *                    FINISH    run post_stop, say BYE, exit
  *   worker to host   READY     the start is through, or was answered with a code
  *                    TELL ASK REPLY SPAWN END WATCH LOOKUP MANAGE LOG      the verbs
+ *                    CREDIT    I have none left for this actor
  *                    UNHANDLED a message that nobody handled, given back
  *                    RAISED    a failure that I live to report
  *                    QUIET     no message in hand, none will be begun
@@ -24,6 +26,7 @@
 
 #include <ward/failure.h>
 
+#include "ipc/credit.h"
 #include "ipc/crossing.h"
 #include "ipc/message.h"
 #include "ipc/pack.h"
@@ -37,6 +40,7 @@ enum ward__frame_kind {
     WARD__VERDICT,
     WARD__HALT,
     WARD__FINISH,
+    WARD__GRANT,
 
     WARD__READY = 32,
     WARD__TELL,
@@ -52,6 +56,7 @@ enum ward__frame_kind {
     WARD__RAISED,
     WARD__QUIET,
     WARD__BYE,
+    WARD__CREDIT,
 };
 
 enum ward__go_mode { WARD__GO_START, WARD__GO_RESTART, WARD__GO_CLEANUP };
@@ -60,10 +65,11 @@ struct ward__go {
     enum ward__go_mode mode;
     ward_ref self, parent;
     uint32_t incarnation;
-    int64_t behavior;     /* number in the registry */
-    uint64_t done;        /* number of the last message that is done */
-    uint64_t frame_bytes; /* the largest frame that may be sent */
-    int64_t shutdown_ms;  /* how long to wait for a verdict */
+    int64_t behavior;          /* number in the registry */
+    uint64_t done;             /* number of the last message that is done */
+    uint64_t frame_bytes;      /* the largest frame that may be sent */
+    int64_t shutdown_ms;       /* how long to wait for a verdict */
+    struct ward__purse credit; /* with each actor, to begin with */
     const char *path;
     const char *reason; /* CLEANUP: why it ends */
     ward_bytes args;
@@ -148,6 +154,17 @@ struct ward__lookup {
     const char *path;
 };
 
+struct ward__grant {
+    ward_ref to;
+    struct ward__purse more; /* nothing: that actor is no more, forget it */
+};
+
+struct ward__credit_frame {
+    uint64_t request;
+    ward_ref to;
+    int64_t timeout_ms; /* or WARD_INFINITE */
+};
+
 struct ward__unhandled {
     int64_t type;
     ward_ref sender;
@@ -173,12 +190,14 @@ struct ward__quiet_frame {
 /* One frame taken apart. Strings live in the arena, the rest in the frame. */
 struct ward__frame {
     enum ward__frame_kind kind;
+    size_t size; /* in bytes, without its prefix */
     union {
         struct ward__go go;
         struct ward__message_frame message;
         struct ward__answer answer;
         int64_t verdict; /* enum ward_directive */
         struct ward__finish finish;
+        struct ward__grant grant;
         int64_t ready; /* 0, or what pre_start answered: WARD_START_IGNORE */
         struct ward__tell tell;
         struct ward__ask_frame ask;
@@ -189,6 +208,7 @@ struct ward__frame {
         struct ward__lookup lookup;
         struct ward__manage manage;
         const char *log;
+        struct ward__credit_frame credit;
         struct ward__unhandled unhandled;
         struct ward__raised raised;
         struct ward__quiet_frame quiet;
@@ -215,6 +235,7 @@ void ward__wire_answer(struct ward__sink *sink, const struct ward__answer *answe
 void ward__wire_verdict(struct ward__sink *sink, int64_t directive);
 void ward__wire_halt(struct ward__sink *sink);
 void ward__wire_finish(struct ward__sink *sink, const struct ward__finish *finish);
+void ward__wire_grant(struct ward__sink *sink, const struct ward__grant *grant);
 void ward__wire_ready(struct ward__sink *sink, int64_t code);
 /* TELL, MESSAGE, ASK, REPLY: the head only; the values, one array, are packed behind. */
 void ward__wire_tell(struct ward__sink *sink, ward_ref to, int64_t type);
@@ -226,6 +247,7 @@ void ward__wire_watch(struct ward__sink *sink, const struct ward__watch *watch);
 void ward__wire_lookup(struct ward__sink *sink, const struct ward__lookup *lookup);
 void ward__wire_manage(struct ward__sink *sink, const struct ward__manage *manage);
 void ward__wire_log(struct ward__sink *sink, const char *text);
+void ward__wire_credit(struct ward__sink *sink, const struct ward__credit_frame *credit);
 void ward__wire_unhandled(struct ward__sink *sink, const struct ward__unhandled *u);
 void ward__wire_raised(struct ward__sink *sink, const struct ward__raised *raised);
 void ward__wire_quiet(struct ward__sink *sink, const struct ward__quiet_frame *quiet);
@@ -233,6 +255,15 @@ void ward__wire_bye(struct ward__sink *sink);
 
 /* Where, in a packed MESSAGE frame, the one byte of its attempt stands (prefix counted). */
 enum { WARD__ATTEMPT_AT = 6, WARD__ATTEMPT_MAX = 127 };
+
+/* And its type: negative, and so ward's own, if the first byte of it is this. */
+enum { WARD__TYPE_AT = 7 };
+
+static inline bool
+ward__wire_is_negative(uint8_t first)
+{
+    return first >= 0xe0 || (first >= 0xd0 && first <= 0xd3);
+}
 
 /* The type of the message behind which a drained actor ends; sent by ward only. */
 enum { WARD__TYPE_DRAIN = -100 };

@@ -16,6 +16,7 @@
 #include "ipc/spec.h"
 #include "supervisor/ask.h"
 #include "supervisor/change.h"
+#include "supervisor/credit.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/nonce.h"
 #include "supervisor/owed.h"
@@ -115,6 +116,8 @@ begin(struct ward__actor *actor, struct ward_system *sys)
     TAILQ_INIT(&actor->asks_in);
     TAILQ_INIT(&actor->asks_out);
     SLIST_INIT(&actor->owed);
+    LIST_INIT(&actor->credits);
+    TAILQ_INIT(&actor->owed_credits);
     actor->is_absent = true;
 }
 
@@ -128,8 +131,14 @@ take_name(struct ward__actor *actor)
 int
 ward__actor_begin_life(struct ward__actor *actor)
 {
-    if (ward__slots_add(&actor->sys->actors, actor, &actor->ref.id) < 0)
+    struct ward_system *sys = actor->sys;
+
+    if (sys->options.max_actors > 0 &&
+        sys->actor_count > (uint64_t)sys->options.max_actors)
+        return -ENOBUFS; /* the root is one more */
+    if (ward__slots_add(&sys->actors, actor, &actor->ref.id) < 0)
         return -ENOMEM;
+    sys->actor_count++;
     actor->ref.nonce = ward__nonce();
     actor->is_absent = false;
     actor->incarnation = actor->lives = 0;
@@ -141,16 +150,26 @@ ward__actor_begin_life(struct ward__actor *actor)
     return 0;
 }
 
+static void
+begin_mailbox(struct ward__actor *actor)
+{
+    ward__mailbox_init(&actor->mailbox, &actor->spec.mailbox);
+    actor->mailbox.sum = &actor->sys->mailbox_sum;
+}
+
 void
 ward__actor_end_life(struct ward__actor *actor)
 {
+    if (!actor->is_absent)
+        actor->sys->actor_count--;
+    ward__credits_end_target(actor);
     if (actor->ref.id != 0)
         ward__slots_remove(&actor->sys->actors, actor->ref.id);
     actor->ref = (ward_ref){0, 0};
     actor->is_absent = true;
     ward__mailbox_done(&actor->mailbox);
-    ward__mailbox_init(&actor->mailbox, actor->spec.mailbox.bytes,
-                       actor->spec.mailbox.messages);
+    begin_mailbox(actor);
+    actor->dropped = 0;
 }
 
 int
@@ -170,6 +189,9 @@ ward__actor_new_root(struct ward_system *sys)
     }
     take_name(root);
     root->id = root->path;
+    root->spec.mailbox = sys->options.mailbox;
+    root->frame_bytes = sys->frame_bytes;
+    begin_mailbox(root);
     sys->root = root;
     sys->ctx.self = root->ref;
     sys->ctx.path = root->path;
@@ -193,10 +215,16 @@ take_path(struct ward__actor *actor, const char *id)
     return ward__actor_record(actor->sys, actor->path) == NULL ? 0 : -EEXIST;
 }
 
+static size_t
+frame_bytes_of(const struct ward__actor *actor, const ward_spec *spec)
+{
+    return spec->frame_bytes != 0 ? (size_t)spec->frame_bytes : actor->sys->frame_bytes;
+}
+
 static int
 take_bytes(struct ward__actor *actor, const ward_spec *spec)
 {
-    if (spec->args.size > actor->sys->frame_bytes)
+    if (spec->args.size > frame_bytes_of(actor, spec))
         return -EMSGSIZE;
     if (spec->args.size > 0) {
         actor->args = WARD__NEW(malloc(spec->args.size));
@@ -325,6 +353,7 @@ take_numbers(struct ward__actor *actor, const ward_spec *spec)
     actor->shutdown_ms = milliseconds(spec->shutdown_ms, DEFAULT_SHUTDOWN_MS);
     actor->message_ms = milliseconds(spec->message_ms, INT64_MAX);
     actor->redeliver = spec->redeliver > 0 ? (unsigned)spec->redeliver : 0;
+    actor->frame_bytes = frame_bytes_of(actor, spec);
 }
 
 static int
@@ -341,7 +370,7 @@ fill(struct ward__actor *actor, const ward_spec *spec)
     if (result < 0)
         return result;
     take_numbers(actor, spec);
-    ward__mailbox_init(&actor->mailbox, spec->mailbox.bytes, spec->mailbox.messages);
+    begin_mailbox(actor);
     return 0;
 }
 
@@ -431,6 +460,7 @@ ward__actor_new_spec(struct ward__actor *actor, const ward_spec *spec)
     actor->strategy = made.strategy;
     actor->supervisor = made.supervisor;
     take_numbers(actor, spec);
+    ward__mailbox_limit(&actor->mailbox, &spec->mailbox);
     return 0;
 }
 
@@ -447,11 +477,14 @@ ward__actor_free(struct ward__actor *actor)
     ward__incarnation_free(actor->now);
     ward__asks_forget(actor);
     ward__asks_fail_all(actor, -WARD_ESTOPPED);
+    ward__credits_end_target(actor);
     ward__timer_cancel(loop, &actor->deadline);
     ward__timer_cancel(loop, &actor->delay);
     ward__timer_cancel(loop, &actor->progress);
     ward__owed_forget(actor);
     ward__actor_free_name(actor);
+    if (!actor->is_absent)
+        actor->sys->actor_count--;
     if (actor->ref.id != 0)
         ward__slots_remove(&actor->sys->actors, actor->ref.id);
     ward__change_forget(actor);

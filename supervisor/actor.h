@@ -22,6 +22,7 @@
 struct ward__incarnation;
 struct ward__ask;
 struct ward__change;
+struct ward__credit;
 
 enum { WARD__ACTOR_FDS = 16 };
 
@@ -64,6 +65,7 @@ struct ward__actor {
     size_t fd_count;
     int64_t start_ms, shutdown_ms, message_ms; /* INT64_MAX: no limit */
     unsigned redeliver;
+    size_t frame_bytes;          /* the largest message, to and from it */
     uint64_t last_child;         /* number of a dynamic child */
     bool is_declared;            /* among the children of its supervisor's rules */
     bool is_stale;               /* a change has not come to it yet */
@@ -73,6 +75,7 @@ struct ward__actor {
     bool is_absent;       /* none: a spec without an actor */
     uint32_t lives_ended; /* as the node's lives_over, carried out */
     struct ward__mailbox mailbox;
+    uint64_t dropped;              /* messages, because it was full */
     struct ward__incarnation *now; /* owned; NULL: no process */
     uint32_t incarnation;          /* number of the process, or of the last one */
     uint32_t lives;                /* processes that there were */
@@ -96,10 +99,13 @@ struct ward__actor {
     SLIST_HEAD(ward__owed_list, ward__owed) owed; /* owned: answers */
     struct ward__timer owed_deadline;             /* of those that wait until it is up */
 
-    struct ward__ask_list asks_in;  /* it is to answer */
-    struct ward__ask_list asks_out; /* its incarnation has asked */
-    struct ward__ask *blocked_on;   /* the one it waits for; NULL: none */
-    struct ward__watcher *watchers; /* owned */
+    struct ward__ask_list asks_in;     /* it is to answer */
+    struct ward__ask_list asks_out;    /* its incarnation has asked */
+    struct ward__actor *waits_for;     /* to answer, or to have room; NULL: nobody */
+    LIST_HEAD(, ward__credit) credits; /* of those that send to it */
+    size_t credit_count;               /* how many there are */
+    TAILQ_HEAD(, ward__credit) owed_credits; /* of them, in line for room */
+    struct ward__watcher *watchers;          /* owned */
     size_t watcher_count, watcher_capacity;
 };
 

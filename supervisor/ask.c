@@ -33,8 +33,8 @@ ask_free(struct ward__ask *ask)
     ward__timer_cancel(&sys->loop, &ask->timeout);
     TAILQ_REMOVE(&ask->to->asks_in, ask, in);
     TAILQ_REMOVE(&ask->from.asker->asks_out, ask, out);
-    if (ask->from.asker->blocked_on == ask)
-        ask->from.asker->blocked_on = NULL;
+    if (ask->from.is_blocking)
+        ask->from.asker->waits_for = NULL;
     free(ask);
 }
 
@@ -83,12 +83,11 @@ timed_out(struct ward__timer *timer)
     ward__system_pump(sys);
 }
 
-/* Would `asker` wait for itself? */
-static bool
-is_cycle(const struct ward__actor *asker, const struct ward__actor *to)
+bool
+ward__ask_is_cycle(const struct ward__actor *asker, const struct ward__actor *to)
 {
-    while (to != asker && to->blocked_on != NULL)
-        to = to->blocked_on->to;
+    while (to != asker && to->waits_for != NULL)
+        to = to->waits_for;
     return to == asker;
 }
 
@@ -107,7 +106,7 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
     struct ward__ask *ask;
     int result;
 
-    if (from->is_blocking && is_cycle(from->asker, to))
+    if (from->is_blocking && ward__ask_is_cycle(from->asker, to))
         return -EDEADLK;
     ask = WARD__NEW(calloc(1, sizeof *ask));
     if (ask == NULL)
@@ -122,14 +121,14 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
     ask->to = to;
     TAILQ_INSERT_TAIL(&to->asks_in, ask, in);
     TAILQ_INSERT_TAIL(&from->asker->asks_out, ask, out);
-    result = ward__post(to, type, ask->ref, pack, what, false);
-    if (result < 0) {
+    result = ward__post(to, type, ask->ref, pack, what, from->promise);
+    if (result != 0) {
         ask_free(ask);
-        return result;
+        return result == WARD__POST_DROPPED ? -EAGAIN : result;
     }
     ask->number = to->mailbox.tail_number;
     if (from->is_blocking && !is_one_of_many(from->asker))
-        from->asker->blocked_on = ask;
+        from->asker->waits_for = to;
     if (timeout_ms != WARD_INFINITE)
         ward__timer_set(&sys->loop, &ask->timeout, ward__clock_ms() + timeout_ms,
                         timed_out);
@@ -173,6 +172,20 @@ ward__asks_incarnation_over(struct ward__actor *actor, int status)
         next = TAILQ_NEXT(ask, in);
         if (ask->number <= actor->mailbox.done_number)
             finish(ask, status, (ward_raw){NULL, 0});
+    }
+}
+
+void
+ward__asks_dropped(struct ward__actor *actor, uint64_t number)
+{
+    struct ward__ask *ask, *next;
+
+    for (ask = TAILQ_FIRST(&actor->asks_in); ask != NULL; ask = next) {
+        next = TAILQ_NEXT(ask, in);
+        if (ask->number > number)
+            ask->number--;
+        else if (ask->number == number)
+            finish(ask, -EAGAIN, (ward_raw){NULL, 0});
     }
 }
 

@@ -26,6 +26,7 @@ struct ward__ask_from {
     struct ward__notice *notice;     /* the host has a callback: taken over on success */
     uint64_t request;                /* a worker's number */
     bool is_blocking;
+    enum ward__promise promise; /* of its message */
 };
 
 /*
@@ -36,6 +37,9 @@ int ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
                   int64_t timeout_ms, int64_t type, ward__pack_list pack,
                   const void *what);
 
+/* Would `asker`, waiting for `to`, wait for itself? */
+bool ward__ask_is_cycle(const struct ward__actor *asker, const struct ward__actor *to);
+
 /* Answers. 0; -WARD_EUNKNOWN: nobody waits (any more). */
 int ward__ask_answer(struct ward_system *sys, ward_ref sender, ward_raw values);
 /* Ends one with a code; one that is not there is fine. */
@@ -43,6 +47,8 @@ void ward__ask_fail(struct ward_system *sys, ward_ref sender, int status);
 
 /* The incarnation of `actor` has ended: asks that it had begun fail with `status`. */
 void ward__asks_incarnation_over(struct ward__actor *actor, int status);
+/* The message of that number was dropped from its mailbox; those behind it have moved up. */
+void ward__asks_dropped(struct ward__actor *actor, uint64_t number);
 /* All that it was to answer fail. */
 void ward__asks_fail_all(struct ward__actor *actor, int status);
 /* Those that its incarnation made are forgotten. */

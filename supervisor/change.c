@@ -121,7 +121,9 @@ is_same(const struct ward__actor *child, const ward_spec *spec)
            old->start_ms == spec->start_ms && old->shutdown_ms == spec->shutdown_ms &&
            old->message_ms == spec->message_ms && old->redeliver == spec->redeliver &&
            old->mailbox.bytes == spec->mailbox.bytes &&
-           old->mailbox.messages == spec->mailbox.messages && old->fd_count == 0 &&
+           old->mailbox.messages == spec->mailbox.messages &&
+           old->mailbox.when_full == spec->mailbox.when_full &&
+           old->frame_bytes == spec->frame_bytes && old->fd_count == 0 &&
            spec->fd_count == 0 && is_same_bytes(child, spec->args);
 }
 

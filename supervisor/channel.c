@@ -16,7 +16,7 @@
 
 /* The lane holds what ward itself says; a start may carry arguments and a failure with the
  * message that led to it, so it is bounded by a few frames of the largest size. */
-enum { LANE_MAXIMUM = 256 << 20, WRITE_SIZE = 64 * 1024 };
+enum { LANE_MAXIMUM = 256 << 20, LANE_MUCH = 64 * 1024, WRITE_SIZE = 64 * 1024 };
 /* More than a socket holds. */
 enum { SOCKET_MOST = 16 << 20 };
 
@@ -134,6 +134,12 @@ ward__channel_say(struct ward__channel *channel,
     if (result == 0)
         channel->lane_frames++;
     return result;
+}
+
+bool
+ward__channel_is_backed_up(const struct ward__channel *channel)
+{
+    return channel->lane.size - channel->lane_written > LANE_MUCH;
 }
 
 /* What comes next: the rest of a torn message, the lane, or messages. */
@@ -324,6 +330,15 @@ void
 ward__channel_want(struct ward__channel *channel)
 {
     atomic_exchange(&channel->page->want, 1);
+}
+
+bool
+ward__channel_await(struct ward__channel *channel, struct ward__mailbox *box)
+{
+    uint64_t before = box->done_number;
+
+    ward__channel_want(channel);
+    return ward__channel_progress(channel, box) == 0 && box->done_number > before;
 }
 
 void

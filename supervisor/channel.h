@@ -84,7 +84,13 @@ bool ward__channel_is_idle(const struct ward__channel *channel,
 /* Asks the worker to begin no message any more; HALT wakes it if it sleeps. */
 void ward__channel_halt(struct ward__channel *channel);
 
+/* Does much of the lane wait for the worker to read? */
+bool ward__channel_is_backed_up(const struct ward__channel *channel);
+
 /* Asks the worker to ring when it has done something. */
 void ward__channel_want(struct ward__channel *channel);
+
+/* The same; true: it has done something already, which is freed, and may not ring for it. */
+bool ward__channel_await(struct ward__channel *channel, struct ward__mailbox *box);
 
 #endif

@@ -8,6 +8,7 @@
 #include "ipc/registry.h"
 #include "supervisor/ask.h"
 #include "supervisor/blame.h"
+#include "supervisor/credit.h"
 #include "supervisor/deadline.h"
 #include "supervisor/death.h"
 #include "supervisor/life.h"
@@ -28,6 +29,29 @@ letter_of(int result)
     return result == -EAGAIN ? WARD_LETTER_MAILBOX_FULL : WARD_LETTER_UNDECODABLE;
 }
 
+/* Why an actor that takes no messages, or none, does not get it. */
+static ward_letter
+why_not(const struct ward__actor *to)
+{
+    if (to == NULL)
+        return WARD_LETTER_UNKNOWN;
+    return to->is_draining ? WARD_LETTER_STOPPED : WARD_LETTER_UNHANDLED;
+}
+
+/* The message is paid for with the sender's credit, or the sender is at its end. */
+static bool
+pays(struct ward__incarnation *inc, struct ward__actor *to,
+     const struct ward__frame *frame)
+{
+    int result = ward__credit_spend(inc, to, frame->size);
+
+    if (result == -ENOMEM)
+        ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "credit");
+    else if (result < 0)
+        ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "a message without credit");
+    return result == 0;
+}
+
 static void
 handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
@@ -36,25 +60,20 @@ handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
     struct ward__actor *to = ward__actor_find(sys, tell->to);
     int result;
 
-    if (to == NULL) {
-        ward__post_dead(sys, WARD_LETTER_UNKNOWN, tell->to, NULL, tell->type,
-                        tell->values);
+    if (to == NULL || !ward__post_takes(to)) {
+        ward__post_dead(sys, why_not(to), tell->to, to != NULL ? to->path : NULL,
+                        tell->type, tell->values);
+        ward__credit_forget(inc, tell->to);
         return;
     }
-    if (to->is_draining) {
-        ward__post_dead(sys, WARD_LETTER_STOPPED, to->ref, to->path, tell->type,
-                        tell->values);
+    if (!pays(inc, to, frame))
         return;
-    }
-    if (ward__actor_is_supervisor(to)) {
-        ward__post_dead(sys, WARD_LETTER_UNHANDLED, to->ref, to->path, tell->type,
-                        tell->values);
-        return;
-    }
-    result = ward__post_raw(to, tell->type, (ward_ref){0, 0}, tell->values, false);
+    result = ward__post_raw(to, tell->type, (ward_ref){0, 0}, tell->values,
+                            WARD__PROMISE_CREDIT);
     if (result < 0)
         ward__post_dead(sys, letter_of(result), to->ref, to->path, tell->type,
                         tell->values);
+    ward__credit_review(inc, to);
 }
 
 static void
@@ -64,26 +83,40 @@ refuse(struct ward__incarnation *inc, uint64_t request, int status)
                          (ward_ref){0, 0});
 }
 
+static int
+code_of(ward_letter why)
+{
+    if (why == WARD_LETTER_UNKNOWN)
+        return -WARD_EUNKNOWN;
+    return why == WARD_LETTER_STOPPED ? -WARD_ESTOPPED : -WARD_EUNHANDLED;
+}
+
 static void
 handle_ask(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__ask_frame *ask = &frame->as.ask;
     struct ward__actor *to = ward__actor_find(inc->actor->sys, ask->to);
-    struct ward__ask_from from = {
-        .asker = inc->actor, .request = ask->request, .is_blocking = ask->is_blocking};
+    struct ward__ask_from from = {.asker = inc->actor,
+                                  .request = ask->request,
+                                  .is_blocking = ask->is_blocking,
+                                  .promise = WARD__PROMISE_NONE};
     int result;
 
-    if (to == NULL)
-        result = -WARD_EUNKNOWN;
-    else if (to->is_draining)
-        result = -WARD_ESTOPPED;
-    else if (ward__actor_is_supervisor(to))
-        result = -WARD_EUNHANDLED;
-    else
-        result =
-            ward__ask_new(&from, to, ask->timeout_ms, ask->type, pack_same, &ask->values);
+    if (to == NULL || !ward__post_takes(to)) {
+        ward__credit_forget(inc, ask->to);
+        refuse(inc, ask->request, code_of(why_not(to)));
+        return;
+    }
+    if (!pays(inc, to, frame))
+        return;
+    if (to->spec.mailbox.when_full == WARD_WAIT)
+        from.promise =
+            WARD__PROMISE_CREDIT; /* elsewhere the asker can be told the truth */
+    result =
+        ward__ask_new(&from, to, ask->timeout_ms, ask->type, pack_same, &ask->values);
     if (result < 0)
         refuse(inc, ask->request, result);
+    ward__credit_review(inc, to);
 }
 
 static void
@@ -164,6 +197,12 @@ handle_manage(struct ward__incarnation *inc, const struct ward__frame *frame)
 }
 
 static void
+handle_credit(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    ward__credit_ask(inc, &frame->as.credit);
+}
+
+static void
 handle_log(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     ward__notice_event(inc->actor->sys,
@@ -237,6 +276,7 @@ static void (*const handlers[])(struct ward__incarnation *inc,
     [WARD__LOG] = handle_log,       [WARD__UNHANDLED] = handle_unhandled,
     [WARD__RAISED] = handle_raised, [WARD__QUIET] = handle_quiet,
     [WARD__BYE] = handle_bye,       [WARD__MANAGE] = handle_manage,
+    [WARD__CREDIT] = handle_credit,
 };
 
 void

@@ -9,6 +9,7 @@
 #include "ipc/clock.h"
 #include "ipc/fault.h"
 #include "ipc/fds.h"
+#include "supervisor/credit.h"
 #include "supervisor/deadline.h"
 #include "supervisor/death.h"
 #include "supervisor/frames.h"
@@ -64,6 +65,7 @@ ward__incarnation_new(struct ward__actor *actor, bool is_cleanup,
     inc->is_cleanup = is_cleanup;
     inc->stage = is_cleanup ? WARD__STAGE_LAST : WARD__STAGE_BORN;
     inc->pidfd = inc->worker_end = inc->page_fd = -1;
+    RB_INIT(&inc->credits);
     ward__channel_init(&inc->channel);
     inc->channel_watcher.owner = inc;
     inc->death_watcher.owner = inc;
@@ -83,7 +85,7 @@ ward__incarnation_open(struct ward__incarnation *inc)
 {
     struct ward__actor *actor = inc->actor;
 
-    return ward__channel_open(&inc->channel, actor->sys->frame_bytes,
+    return ward__channel_open(&inc->channel, actor->frame_bytes,
                               actor->mailbox.done_number, &inc->worker_end,
                               &inc->page_fd);
 }
@@ -96,6 +98,7 @@ ward__incarnation_free(struct ward__incarnation *inc)
     if (inc == NULL)
         return;
     loop = loop_of(inc);
+    ward__credits_end_sender(inc);
     ward__link_forget(&inc->actor->sys->link, inc);
     ward__loop_watch(loop, &inc->channel_watcher, -1, 0, channel_ready);
     ward__loop_watch(loop, &inc->death_watcher, -1, 0, death_ready);
@@ -226,6 +229,24 @@ await_death(struct ward__incarnation *inc)
 
 /* ---- writing ---- */
 
+static bool
+is_trusted(const struct ward__incarnation *inc)
+{
+    return inc->doom != WARD__DOOM_PROTOCOL && inc->doom != WARD__DOOM_MEMORY;
+}
+
+/* A mailbox that sends one by one: is the one before done? If not, the worker rings when it is. */
+static bool
+is_next_due(struct ward__incarnation *inc)
+{
+    struct ward__mailbox *box = &inc->actor->mailbox;
+
+    if (!box->sends_one_by_one || box->sent == box->tail || inc->channel.is_blocked ||
+        !is_trusted(inc) || inc->has_raised)
+        return false;
+    return ward__channel_await(&inc->channel, box);
+}
+
 void
 ward__incarnation_write(struct ward__incarnation *inc)
 {
@@ -236,9 +257,11 @@ ward__incarnation_write(struct ward__incarnation *inc)
     /* A torn message has to be ended even when no other may follow. */
     if (!is_up && ward__mailbox_is_torn(&inc->actor->mailbox))
         is_up = true;
-    /* That nobody reads any more is no death; the pidfd will say, or the silence be too long. */
-    if (ward__channel_write(&inc->channel, is_up ? &inc->actor->mailbox : NULL) < 0)
-        await_death(inc);
+    do
+        /* That nobody reads any more is no death; the pidfd will say, or the silence be too long. */
+        if (ward__channel_write(&inc->channel, is_up ? &inc->actor->mailbox : NULL) < 0)
+            await_death(inc);
+    while (is_up && is_next_due(inc));
     ward__actor_watch_progress(inc->actor);
     ward__incarnation_watch(inc);
 }
@@ -276,12 +299,6 @@ handle_frame(struct ward__incarnation *inc, ward_bytes bytes)
     inc->stage = (enum ward__stage)next;
     ward__frame_handle(inc, &frame);
     ward__arena_clear(&inc->actor->sys->arena);
-}
-
-static bool
-is_trusted(const struct ward__incarnation *inc)
-{
-    return inc->doom != WARD__DOOM_PROTOCOL && inc->doom != WARD__DOOM_MEMORY;
 }
 
 static void
@@ -348,6 +365,7 @@ channel_ready(struct ward__io *watcher, int events)
         read_some(inc);
     ward__actor_room(inc->actor);
     ward__incarnation_write(inc);
+    ward__credits_say(inc);
     ward__system_pump(sys);
 }
 

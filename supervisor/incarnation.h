@@ -10,6 +10,7 @@
 #define WARD_SUPERVISOR_INCARNATION_H
 
 #include <bsd/sys/queue.h>
+#include <bsd/sys/tree.h>
 
 #include "supervisor/channel.h"
 #include "supervisor/conduct.h"
@@ -17,6 +18,9 @@
 #include "supervisor/loop.h"
 
 struct ward__actor;
+struct ward__credit;
+
+RB_HEAD(ward__credit_tree, ward__credit);
 
 /* Why ward ended a process by SIGKILL. */
 enum ward__doom {
@@ -35,6 +39,8 @@ struct ward__incarnation {
     bool is_cleanup;           /* only runs post_stop */
     enum ward__stage stage;
     struct ward__channel channel;
+    struct ward__credit_tree credits; /* owned: with those it sends to */
+    bool is_owed_grants;              /* it did not read: they wait */
     struct ward__io channel_watcher;
     struct ward__io death_watcher;
     int pidfd;        /* owned; -1: not known yet */

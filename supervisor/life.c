@@ -106,7 +106,8 @@ describe_go(struct ward__actor *actor, enum ward__go_mode mode, struct ward__go 
         .incarnation = actor->incarnation,
         .behavior = actor->behavior_index,
         .done = actor->mailbox.done_number,
-        .frame_bytes = actor->sys->frame_bytes,
+        .frame_bytes = actor->frame_bytes,
+        .credit = actor->sys->credit,
         .shutdown_ms = verdict_ms(actor),
         .path = actor->path,
         .reason = mode == WARD__GO_CLEANUP ? ward__actor_reason(actor) : "",
@@ -465,8 +466,8 @@ drain(struct ward__actor *actor)
 
     if (actor->is_draining)
         return 0;
-    result =
-        ward__post(actor, WARD__TYPE_DRAIN, (ward_ref){0, 0}, pack_nothing, NULL, true);
+    result = ward__post(actor, WARD__TYPE_DRAIN, (ward_ref){0, 0}, pack_nothing, NULL,
+                        WARD__PROMISE_OWN);
     if (result == 0)
         actor->is_draining = true;
     return result;

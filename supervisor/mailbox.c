@@ -9,6 +9,7 @@
 
 #include "ipc/fault.h"
 #include "ipc/frame.h"
+#include "ipc/wire.h"
 
 enum { DEFAULT_BYTES = 16 << 20, SMALLEST_RING = 1024 };
 
@@ -21,15 +22,32 @@ limit(int64_t option, uint64_t when_default)
 }
 
 void
-ward__mailbox_init(struct ward__mailbox *box, int64_t bytes, int64_t messages)
+ward__mailbox_limit(struct ward__mailbox *box, const ward_mailbox_options *limits)
 {
-    *box = (struct ward__mailbox){.limit_bytes = limit(bytes, DEFAULT_BYTES),
-                                  .limit_messages = limit(messages, UINT64_MAX)};
+    box->limit_bytes = limit(limits->bytes, DEFAULT_BYTES);
+    box->limit_messages = limit(limits->messages, UINT64_MAX);
+    box->sends_one_by_one = limits->when_full == WARD_DROP_OLDEST;
+}
+
+void
+ward__mailbox_init(struct ward__mailbox *box, const ward_mailbox_options *limits)
+{
+    *box = (struct ward__mailbox){0};
+    ward__mailbox_limit(box, limits);
+}
+
+static void
+add_up(struct ward__mailbox *box, uint64_t more, uint64_t less)
+{
+    if (box->sum != NULL)
+        box->sum->bytes += more - less;
 }
 
 void
 ward__mailbox_done(struct ward__mailbox *box)
 {
+    add_up(box, 0, box->tail - box->done);
+    box->done = box->tail;
     free(box->ring);
     box->ring = NULL;
     box->capacity = 0;
@@ -97,10 +115,9 @@ grow(struct ward__mailbox *box, size_t needed)
 
 /* ---- in ---- */
 
-/* Bytes and messages that count against the limits. */
-static void
-counted(const struct ward__mailbox *box, bool in_hand, uint64_t *bytes,
-        uint64_t *messages)
+void
+ward__mailbox_held(const struct ward__mailbox *box, bool in_hand, uint64_t *bytes,
+                   uint64_t *messages)
 {
     *bytes = box->tail - box->done;
     *messages = box->tail_number - box->done_number;
@@ -110,29 +127,33 @@ counted(const struct ward__mailbox *box, bool in_hand, uint64_t *bytes,
     }
 }
 
+/* What is empty takes a message of any size: else it could never be delivered. */
+static bool
+fits(uint64_t held, uint64_t limit, size_t size)
+{
+    return held == 0 || (held <= limit && size <= limit - held);
+}
+
 bool
 ward__mailbox_has_room(const struct ward__mailbox *box, size_t size, bool in_hand)
 {
     uint64_t bytes, messages;
 
-    counted(box, in_hand, &bytes, &messages);
-    if (messages >= box->limit_messages)
+    ward__mailbox_held(box, in_hand, &bytes, &messages);
+    if (messages >= box->limit_messages || !fits(bytes, box->limit_bytes, size))
         return false;
-    /* An empty mailbox takes a message of any size: else it could never be delivered. */
-    return bytes == 0 || (bytes <= box->limit_bytes && size <= box->limit_bytes - bytes);
+    return box->sum == NULL || fits(box->sum->bytes, box->sum->limit, size);
 }
 
 int
-ward__mailbox_append(struct ward__mailbox *box, const void *frame, size_t size,
-                     bool in_hand, bool is_forced)
+ward__mailbox_append(struct ward__mailbox *box, const void *frame, size_t size)
 {
-    if (!is_forced && !ward__mailbox_has_room(box, size, in_hand))
-        return -EAGAIN;
     if (grow(box, (size_t)(box->tail - box->done) + size) < 0)
         return -ENOMEM;
     copy_in(box, box->tail, frame, size);
     box->tail += size;
     box->tail_number++;
+    add_up(box, size, 0);
     return 0;
 }
 
@@ -150,9 +171,11 @@ ward__mailbox_unsent(const struct ward__mailbox *box, size_t most, struct iovec 
     uint64_t end = box->sent + box->sent_left;
     size_t size, at, first;
 
+    if (box->sends_one_by_one && end == box->sent && box->sent_number > box->done_number)
+        return 0;
     while (end < box->tail) {
         size_t next = frame_size(box, end);
-        if (end > box->sent && end + next - box->sent > most)
+        if (end > box->sent && (box->sends_one_by_one || end + next - box->sent > most))
             break;
         end += next;
     }
@@ -189,8 +212,10 @@ ward__mailbox_free_to(struct ward__mailbox *box, uint64_t number)
 {
     assert(number <= box->tail_number);
     while (box->done_number < number) {
-        box->done += frame_size(box, box->done);
+        size_t size = frame_size(box, box->done);
+        box->done += size;
         box->done_number++;
+        add_up(box, 0, size);
     }
     if (box->sent < box->done) { /* dropped without having been sent */
         box->sent = box->done;
@@ -207,6 +232,68 @@ ward__mailbox_rewind(struct ward__mailbox *box)
     box->sent = box->done;
     box->sent_number = box->done_number;
     box->sent_left = 0;
+}
+
+static size_t
+smallest(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+
+    return least < c ? least : c;
+}
+
+/* Moves the bytes before `end` up by `by`, from the last to the first, as they may overlap. */
+static void
+move_up(struct ward__mailbox *box, uint64_t end, uint64_t size, size_t by)
+{
+    size_t mask = box->capacity - 1;
+
+    while (size > 0) {
+        size_t from = (size_t)(end - 1) & mask, to = (size_t)(end - 1 + by) & mask;
+        size_t piece = smallest(from + 1, to + 1, (size_t)size);
+        memmove(box->ring + to + 1 - piece, box->ring + from + 1 - piece, piece);
+        end -= piece;
+        size -= piece;
+    }
+}
+
+/* Takes out the frame at `at`; what is before it moves up. */
+static void
+take_out(struct ward__mailbox *box, uint64_t at, size_t length)
+{
+    bool is_last = box->tail - box->done == length;
+
+    move_up(box, at, at - box->done, length);
+    box->done += length;
+    box->sent += length;
+    box->tail_number--;
+    add_up(box, 0, length);
+    if (is_last)
+        ward__mailbox_done(box);
+}
+
+int
+ward__mailbox_drop_oldest(struct ward__mailbox *box, uint64_t *number, uint8_t **frame,
+                          size_t *size)
+{
+    uint64_t at = box->sent + box->sent_left;
+    uint64_t found = box->sent_number + (box->sent_left > 0) + 1;
+    uint8_t type;
+
+    for (; at < box->tail; at += frame_size(box, at), found++) {
+        copy_out(box, at + WARD__TYPE_AT, &type, 1);
+        if (!ward__wire_is_negative(type))
+            break;
+    }
+    if (at == box->tail)
+        return -ENOENT;
+    *number = found;
+    *size = frame_size(box, at);
+    *frame = WARD__NEW(malloc(*size));
+    if (*frame != NULL)
+        copy_out(box, at, *frame, *size);
+    take_out(box, at, *size);
+    return 0;
 }
 
 int

@@ -10,9 +10,9 @@
  * `sent` may lie inside a frame: a socket takes what it takes. When an incarnation ends,
  * `sent` goes back to `done`, and the next one gets every message that is not done, once, in
  * order. No memory before the first message; given back when empty. It knows nothing of
- * processes and of what is in a frame but its length and its attempt.
+ * processes and of what is in a frame but its length, its attempt and whether it is ward's own.
  *
- * Used by: actor.c, channel.c. Uses: frame.h.
+ * Used by: actor.c, post.c, channel.c. Uses: frame.h, wire.h.
  */
 #ifndef WARD_SUPERVISOR_MAILBOX_H
 #define WARD_SUPERVISOR_MAILBOX_H
@@ -22,7 +22,13 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include <ward/value.h>
+#include <ward/spec.h>
+
+/* What all mailboxes of a system hold together. */
+struct ward__mailbox_sum {
+    uint64_t bytes;
+    uint64_t limit; /* UINT64_MAX: no limit */
+};
 
 struct ward__mailbox {
     uint8_t *ring; /* owned; its size is a power of two, or 0 */
@@ -32,21 +38,34 @@ struct ward__mailbox {
     size_t sent_left;     /* bytes missing to the end of the frame in which `sent` lies */
     uint64_t limit_bytes; /* UINT64_MAX: no limit */
     uint64_t limit_messages;
+    bool sends_one_by_one; /* one in flight at most: the others can still be dropped */
+    struct ward__mailbox_sum *sum; /* borrowed; NULL: nobody adds up */
 };
 
 /* Limits as in ward_mailbox_options, validated. */
-void ward__mailbox_init(struct ward__mailbox *box, int64_t bytes, int64_t messages);
+void ward__mailbox_init(struct ward__mailbox *box, const ward_mailbox_options *limits);
+/* Other limits, for what comes from now on. */
+void ward__mailbox_limit(struct ward__mailbox *box, const ward_mailbox_options *limits);
 void ward__mailbox_done(struct ward__mailbox *box);
 
-/*
- * Appends one whole frame, prefix included. The message in hand does not count against the
- * limits: `in_hand` says there is one. `is_forced`: ward's own, no limit. 0; -EAGAIN: full; -ENOMEM.
- */
-int ward__mailbox_append(struct ward__mailbox *box, const void *frame, size_t size,
-                         bool in_hand, bool is_forced);
+/* Appends one whole frame, prefix included, whether or not there is room. 0; -ENOMEM. */
+int ward__mailbox_append(struct ward__mailbox *box, const void *frame, size_t size);
 
-/* Would a frame of `size` bytes fit? */
+/* Would a frame of `size` bytes be within the limits? The message in hand does not count: `in_hand`
+ * says there is one. */
 bool ward__mailbox_has_room(const struct ward__mailbox *box, size_t size, bool in_hand);
+
+/* What counts against the limits. */
+void ward__mailbox_held(const struct ward__mailbox *box, bool in_hand, uint64_t *bytes,
+                        uint64_t *messages);
+
+/*
+ * Takes out the message that has waited longest, of those of which nothing was sent and that are
+ * not ward's own: its number, and its frame as memory to be freed by the caller, NULL if there is none for it. Those behind
+ * it move up by one number. 0; -ENOENT: there is no such message.
+ */
+int ward__mailbox_drop_oldest(struct ward__mailbox *box, uint64_t *number,
+                              uint8_t **frame, size_t *size);
 
 /* What is to be written next, at most `most` bytes, in one or two pieces: their count. Whole
  * frames, but for the first, which may have begun; and the first is never cut. */

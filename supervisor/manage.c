@@ -104,7 +104,8 @@ is_dynamic_spec(const ward_spec *spec)
            spec->message_ms == 0 && spec->redeliver == 0 && spec->backoff.first_ms == 0 &&
            spec->backoff.max_ms == 0 && spec->backoff.healthy_ms == 0 &&
            spec->backoff.jitter_percent == 0 && spec->mailbox.bytes == 0 &&
-           spec->mailbox.messages == 0;
+           spec->mailbox.messages == 0 && spec->mailbox.when_full == WARD_REJECT &&
+           spec->frame_bytes == 0;
 }
 
 static bool

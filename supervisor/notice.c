@@ -7,6 +7,7 @@
 #include "ipc/failure.h"
 #include "ipc/fault.h"
 #include "ipc/message.h"
+#include "supervisor/ask.h"
 #include "supervisor/post.h"
 #include "supervisor/system.h"
 #include "supervisor/watch.h"
@@ -16,6 +17,7 @@ enum notice_kind { NOTICE_EVENT, NOTICE_MESSAGE, NOTICE_ANSWER, NOTICE_ROOM };
 struct ward__notice {
     enum notice_kind kind;
     TAILQ_ENTRY(ward__notice) next;
+    uint64_t number;
     /* EVENT */
     ward_event event;
     char *path, *text;     /* owned */
@@ -35,6 +37,54 @@ ward__notices_init(struct ward__notices *notices)
 {
     *notices = (struct ward__notices){0};
     TAILQ_INIT(&notices->list);
+}
+
+/* What workers can make without end is bounded: what is beyond is lost, and counted. */
+enum { FLOOD_MOST = 64 << 20 };
+
+static bool
+is_flood(const struct ward__notice *notice)
+{
+    return notice->kind == NOTICE_EVENT && (notice->event.kind == WARD_EVENT_LOG ||
+                                            notice->event.kind == WARD_EVENT_DEAD_LETTER);
+}
+
+/* Beside what it carries each has a size. */
+static size_t
+size_of(const struct ward__notice *notice)
+{
+    size_t size = sizeof *notice;
+
+    if (notice->text != NULL)
+        size += strlen(notice->text);
+    if (notice->message != NULL)
+        size += notice->message->values.size;
+    return size;
+}
+
+static void
+append(struct ward__notices *notices, struct ward__notice *notice)
+{
+    TAILQ_INSERT_TAIL(&notices->list, notice, next);
+    notice->number = ++notices->last_number;
+    if (is_flood(notice))
+        notices->flood_bytes += size_of(notice);
+    if (notice->kind == NOTICE_MESSAGE) {
+        notices->message_count++;
+        notices->message_bytes += notice->message->values.size;
+    }
+}
+
+static void
+take_out(struct ward__notices *notices, struct ward__notice *notice)
+{
+    TAILQ_REMOVE(&notices->list, notice, next);
+    if (is_flood(notice))
+        notices->flood_bytes -= size_of(notice);
+    if (notice->kind == NOTICE_MESSAGE) {
+        notices->message_count--;
+        notices->message_bytes -= notice->message->values.size;
+    }
 }
 
 static void
@@ -120,10 +170,12 @@ ward__notice_event(struct ward_system *sys, const ward_event *event)
     if (sys->options.on_event == NULL)
         return;
     notice = copy_event(event);
-    if (notice == NULL)
+    if (notice == NULL || (is_flood(notice) && sys->notices.flood_bytes >= FLOOD_MOST)) {
+        notice_free(notice);
         sys->notices.lost++;
-    else
-        TAILQ_INSERT_TAIL(&sys->notices.list, notice, next);
+        return;
+    }
+    append(&sys->notices, notice);
 }
 
 int
@@ -141,8 +193,26 @@ ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
         return -ENOMEM;
     }
     notice->message->sender = sender;
-    TAILQ_INSERT_TAIL(&sys->notices.list, notice, next);
+    append(&sys->notices, notice);
     return 0;
+}
+
+bool
+ward__notice_drop_oldest(struct ward_system *sys)
+{
+    struct ward__notice *notice;
+
+    TAILQ_FOREACH (notice, &sys->notices.list, next)
+        if (notice->kind == NOTICE_MESSAGE && notice->message->type >= 0)
+            break;
+    if (notice == NULL)
+        return false;
+    take_out(&sys->notices, notice);
+    ward__ask_fail(sys, notice->message->sender, -EAGAIN);
+    ward__post_dead(sys, WARD_LETTER_MAILBOX_FULL, sys->root->ref, "/",
+                    notice->message->type, notice->message->values);
+    notice_free(notice);
+    return true;
 }
 
 struct ward__notice *
@@ -168,7 +238,7 @@ ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved, int 
         if (reserved->message == NULL)
             reserved->status = -ENOMEM;
     }
-    TAILQ_INSERT_TAIL(&sys->notices.list, reserved, next);
+    append(&sys->notices, reserved);
 }
 
 void
@@ -191,7 +261,7 @@ ward__notice_room(struct ward_system *sys, ward_ref ref)
     }
     notice->kind = NOTICE_ROOM;
     notice->ref = ref;
-    TAILQ_INSERT_TAIL(&sys->notices.list, notice, next);
+    append(&sys->notices, notice);
 }
 
 /* ---- out ---- */
@@ -275,17 +345,18 @@ tell_of_losses(struct ward_system *sys)
 void
 ward__notices_dispatch(struct ward_system *sys)
 {
-    struct ward__notice *last = TAILQ_LAST(&sys->notices.list, ward__notice_list);
-    struct ward__notice *notice = NULL;
+    uint64_t last = sys->notices.last_number;
+    struct ward__notice *notice;
 
     sys->is_in_callback = true;
     sys->dispatcher = pthread_self();
-    while (notice != last && !sys->is_free_due) {
-        notice = TAILQ_FIRST(&sys->notices.list);
-        TAILQ_REMOVE(&sys->notices.list, notice, next);
+    while ((notice = TAILQ_FIRST(&sys->notices.list)) != NULL && notice->number <= last &&
+           !sys->is_free_due) {
+        take_out(&sys->notices, notice);
         call(sys, notice);
         notice_free(notice);
     }
+    ward__actor_room(sys->root);
     if (sys->notices.lost > 0 && !sys->is_free_due)
         tell_of_losses(sys);
     sys->is_in_callback = false;

@@ -16,7 +16,10 @@ struct ward__notice;
 
 struct ward__notices {
     TAILQ_HEAD(ward__notice_list, ward__notice) list; /* owned */
+    uint64_t last_number;
     uint64_t lost;
+    uint64_t message_count, message_bytes; /* of messages to the host */
+    uint64_t flood_bytes; /* of what workers can make at will: logs, dead letters */
 };
 
 void ward__notices_init(struct ward__notices *notices);
@@ -28,6 +31,10 @@ void ward__notice_event(struct ward_system *sys, const ward_event *event);
 /* A message to the root. 0; -ENOMEM. */
 int ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
                          ward_raw values);
+
+/* The message to the root that has waited longest is dropped, a dead letter. False: there is none
+ * that may be. */
+bool ward__notice_drop_oldest(struct ward_system *sys);
 
 /* An answer for a callback; `values` only with status 0. Made ahead by ward__notice_reserve, so
  * that it cannot fail when it is due. */

@@ -7,6 +7,7 @@
 
 #include "ipc/frame.h"
 #include "supervisor/ask.h"
+#include "supervisor/credit.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/life.h"
 #include "supervisor/system.h"
@@ -17,11 +18,13 @@ enum { WRITE_AT_ONCE = 32 * 1024 };
 static bool
 is_message_in_hand(const struct ward__actor *actor)
 {
+    const struct ward__mailbox *box = &actor->mailbox;
     struct ward__hand hand;
 
+    if (box->sends_one_by_one) /* what is on its way is as good as in hand */
+        return box->sent > box->done;
     return actor->now != NULL && actor->now->channel.page != NULL &&
-           ward__channel_hand(&actor->now->channel, &actor->mailbox, &hand) == 0 &&
-           hand.is_in_hand;
+           ward__channel_hand(&actor->now->channel, box, &hand) == 0 && hand.is_in_hand;
 }
 
 /* A worker that is idle gets it now; one that is busy gets more at once a little later. */
@@ -46,49 +49,210 @@ write_soon(struct ward__actor *actor)
     ward__incarnation_watch(inc);
 }
 
-static int
-append(struct ward__actor *to, const struct ward__sink *frame, bool is_forced)
-{
-    int result = ward__mailbox_append(&to->mailbox, frame->data, frame->size,
-                                      is_message_in_hand(to), is_forced);
+/* ---- room ---- */
 
-    if (result == -EAGAIN && to->now != NULL && to->now->channel.page != NULL) {
-        /* The page may know of room that nobody has looked for. */
-        if (ward__channel_progress(&to->now->channel, &to->mailbox) == 0)
-            result = ward__mailbox_append(&to->mailbox, frame->data, frame->size,
-                                          is_message_in_hand(to), is_forced);
+/* What counts against the bounds: for the host, what waits for its callbacks. */
+static void
+held(const struct ward__actor *to, uint64_t *messages, uint64_t *bytes)
+{
+    const struct ward__notices *notices = &to->sys->notices;
+
+    if (to->parent != NULL) {
+        ward__mailbox_held(&to->mailbox, is_message_in_hand(to), bytes, messages);
+        return;
     }
+    *messages = notices->message_count;
+    *bytes = notices->message_bytes;
+}
+
+static uint64_t
+left(uint64_t held_now, uint64_t limit)
+{
+    return held_now < limit ? limit - held_now : 0;
+}
+
+void
+ward__post_room(const struct ward__actor *to, uint64_t *messages, uint64_t *bytes)
+{
+    const struct ward__mailbox_sum *sum = &to->sys->mailbox_sum;
+    uint64_t in_all = left(sum->bytes, sum->limit);
+
+    held(to, messages, bytes);
+    *messages = left(*messages, to->mailbox.limit_messages);
+    *bytes = left(*bytes, to->mailbox.limit_bytes);
+    if (in_all < *bytes)
+        *bytes = in_all;
+}
+
+bool
+ward__post_is_full(const struct ward__actor *to)
+{
+    uint64_t messages, bytes;
+
+    held(to, &messages, &bytes);
+    return messages >= to->mailbox.limit_messages || bytes >= to->mailbox.limit_bytes;
+}
+
+bool
+ward__post_is_half_empty(const struct ward__actor *to)
+{
+    uint64_t messages, bytes;
+
+    held(to, &messages, &bytes);
+    return messages <= to->mailbox.limit_messages / 2 &&
+           bytes <= to->mailbox.limit_bytes / 2;
+}
+
+void
+ward__post_excess(const struct ward__actor *to, uint64_t *messages, uint64_t *bytes)
+{
+    held(to, messages, bytes);
+    *messages = left(to->mailbox.limit_messages, *messages);
+    *bytes = left(to->mailbox.limit_bytes, *bytes);
+}
+
+bool
+ward__post_takes(const struct ward__actor *to)
+{
+    return !to->is_draining && !ward__actor_is_supervisor(to);
+}
+
+static bool
+has_room(const struct ward__actor *to, size_t size)
+{
+    const struct ward__mailbox *box = &to->mailbox;
+    uint64_t messages, bytes;
+
+    if (to->parent != NULL)
+        return ward__mailbox_has_room(box, size, is_message_in_hand(to));
+    held(to, &messages, &bytes);
+    return messages < box->limit_messages &&
+           (bytes == 0 || size <= left(bytes, box->limit_bytes));
+}
+
+/* The page may know of room that nobody has looked for. */
+static bool
+finds_room(struct ward__actor *to, size_t size)
+{
+    if (has_room(to, size))
+        return true;
+    if (to->now == NULL || to->now->channel.page == NULL || to->now->has_raised ||
+        ward__channel_progress(&to->now->channel, &to->mailbox) < 0)
+        return false;
+    return has_room(to, size);
+}
+
+/* ---- into a mailbox ---- */
+
+/* A message as it is posted. */
+struct letter {
+    int64_t type;
+    ward_ref sender;
+    ward_bytes frame; /* the whole of it; for the host its values */
+    enum ward__promise promise;
+};
+
+static int
+put(struct ward__actor *to, const struct letter *letter)
+{
+    int result;
+
+    if (to->parent == NULL)
+        return ward__notice_message(to->sys, letter->type, letter->sender,
+                                    (ward_raw){letter->frame.data, letter->frame.size});
+    result = ward__mailbox_append(&to->mailbox, letter->frame.data, letter->frame.size);
+    if (result == 0)
+        write_soon(to);
     return result;
+}
+
+static void
+drop_new(struct ward__actor *to, const struct letter *letter)
+{
+    ward_raw values = {letter->frame.data, letter->frame.size};
+
+    to->dropped++;
+    if (to->parent == NULL)
+        ward__post_dead(to->sys, WARD_LETTER_MAILBOX_FULL, to->ref, to->path,
+                        letter->type, values);
+    else
+        ward__post_dead_frame(to, WARD_LETTER_MAILBOX_FULL, letter->frame.data,
+                              letter->frame.size);
+}
+
+/* False: there is none that may be dropped. */
+static bool
+drop_oldest(struct ward__actor *to)
+{
+    uint64_t number;
+    uint8_t *frame;
+    size_t size;
+
+    if (to->parent == NULL) {
+        if (!ward__notice_drop_oldest(to->sys))
+            return false;
+        to->dropped++;
+        return true;
+    }
+    if (ward__mailbox_drop_oldest(&to->mailbox, &number, &frame, &size) < 0)
+        return false;
+    to->dropped++;
+    if (frame != NULL)
+        ward__post_dead_frame(to, WARD_LETTER_MAILBOX_FULL, frame, size);
+    else
+        to->sys->notices.lost++;
+    free(frame);
+    ward__asks_dropped(to, number);
+    return true;
+}
+
+static int
+deliver(struct ward__actor *to, const struct letter *letter)
+{
+    size_t size = letter->frame.size;
+
+    if (letter->promise == WARD__PROMISE_OWN || finds_room(to, size))
+        return put(to, letter);
+    switch (to->spec.mailbox.when_full) {
+    case WARD_DROP_OLDEST:
+        while (!has_room(to, size))
+            if (!drop_oldest(to)) {
+                drop_new(to, letter);
+                return WARD__POST_DROPPED;
+            }
+        return put(to, letter);
+    case WARD_DROP_NEW:
+        drop_new(to, letter);
+        return WARD__POST_DROPPED;
+    default:
+        return letter->promise == WARD__PROMISE_CREDIT && ward__credit_covers(to)
+                   ? put(to, letter)
+                   : -EAGAIN;
+    }
 }
 
 int
 ward__post(struct ward__actor *to, int64_t type, ward_ref sender, ward__pack_list pack,
-           const void *what, bool is_forced)
+           const void *what, enum ward__promise promise)
 {
     struct ward_system *sys = to->sys;
     struct ward__sink *frame = &sys->scratch;
+    struct letter letter = {.type = type, .sender = sender, .promise = promise};
     size_t begun;
     int result;
 
     ward__sink_clear(frame);
-    begun = ward__wire_begin(frame);
-    ward__wire_message(frame, type, sender);
     if (to->parent == NULL) { /* the host needs no envelope */
-        ward__sink_clear(frame);
-        begun = 0;
+        pack(frame, what);
+        result = frame->error;
+    } else {
+        begun = ward__wire_begin(frame);
+        ward__wire_message(frame, type, sender);
+        pack(frame, what);
+        result = ward__wire_end(frame, begun, to->frame_bytes);
     }
-    pack(frame, what);
-    if (to->parent == NULL)
-        return frame->error < 0
-                   ? frame->error
-                   : ward__notice_message(sys, type, sender,
-                                          (ward_raw){frame->data, frame->size});
-    result = ward__wire_end(frame, begun, sys->frame_bytes);
-    if (result == 0)
-        result = append(to, frame, is_forced);
-    if (result == 0)
-        write_soon(to);
-    return result;
+    letter.frame = (ward_bytes){frame->data, frame->size};
+    return result < 0 ? result : deliver(to, &letter);
 }
 
 static void
@@ -99,9 +263,9 @@ pack_same(struct ward__sink *sink, const void *what)
 
 int
 ward__post_raw(struct ward__actor *to, int64_t type, ward_ref sender, ward_raw values,
-               bool is_forced)
+               enum ward__promise promise)
 {
-    return ward__post(to, type, sender, pack_same, &values, is_forced);
+    return ward__post(to, type, sender, pack_same, &values, promise);
 }
 
 /* ---- dead letters ---- */
@@ -180,19 +344,82 @@ ward__post_bury(struct ward__actor *actor, ward_letter why)
     }
 }
 
-/* ---- room ---- */
+/* ---- who waits for room ---- */
+
+static bool
+is_awaited(const struct ward__actor *actor)
+{
+    return actor->wants_room > 0 || ward__credits_are_owed(actor);
+}
+
+static void
+serve(struct ward__actor *actor)
+{
+    if (actor->wants_room > 0 && has_room(actor, actor->wants_room)) {
+        actor->wants_room = 0;
+        if (!actor->sys->is_stopping)
+            ward__notice_room(actor->sys, actor->ref);
+    }
+    ward__credits_go_on(actor);
+}
+
+/* Does its worker ring, or has it made room already? */
+static bool
+has_made_room(struct ward__actor *actor)
+{
+    struct ward__incarnation *inc = actor->now;
+
+    if (inc == NULL || inc->channel.page == NULL || inc->has_raised ||
+        inc->doom != WARD__DOOM_NONE)
+        return false;
+    return ward__channel_await(&inc->channel, &actor->mailbox);
+}
+
+/* Some wait though their own mailbox has room: all together have none, and any may make some. */
+static bool
+is_starved(struct ward_system *sys)
+{
+    struct ward__actor *actor;
+    uint32_t at = 0;
+    bool is_any = false;
+
+    while ((actor = ward__slots_each(&sys->actors, &at)) != NULL) {
+        if (!is_awaited(actor))
+            continue;
+        serve(actor);
+        is_any |= is_awaited(actor) && !ward__post_is_full(actor);
+    }
+    return is_any;
+}
+
+static bool
+has_any_made_room(struct ward_system *sys)
+{
+    struct ward__actor *actor;
+    uint32_t at = 0;
+    bool has_any = false;
+
+    while ((actor = ward__slots_each(&sys->actors, &at)) != NULL)
+        has_any |= ward__mailbox_count(&actor->mailbox) > 0 && has_made_room(actor);
+    return has_any;
+}
+
+static void
+serve_all(struct ward_system *sys)
+{
+    do
+        sys->is_starved = is_starved(sys);
+    while (sys->is_starved && has_any_made_room(sys));
+}
 
 void
 ward__actor_room(struct ward__actor *actor)
 {
-    if (actor->wants_room == 0 || actor->sys->is_stopping)
-        return;
-    if (!ward__mailbox_has_room(&actor->mailbox, actor->wants_room,
-                                is_message_in_hand(actor))) {
-        if (actor->now != NULL && actor->now->channel.page != NULL)
-            ward__channel_want(&actor->now->channel);
-        return;
-    }
-    actor->wants_room = 0;
-    ward__notice_room(actor->sys, actor->ref);
+    struct ward_system *sys = actor->sys;
+
+    do
+        serve(actor);
+    while (is_awaited(actor) && has_made_room(actor));
+    if (sys->mailbox_sum.limit != UINT64_MAX && (sys->is_starved || is_awaited(actor)))
+        serve_all(sys);
 }

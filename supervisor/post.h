@@ -14,16 +14,35 @@ struct ward_system;
 /* Packs the values of a message: one array. */
 typedef void (*ward__pack_list)(struct ward__sink *sink, const void *what);
 
+/* What a message has to rely on where a mailbox is full. */
+enum ward__promise {
+    WARD__PROMISE_NONE,   /* it may be refused */
+    WARD__PROMISE_CREDIT, /* a worker sent it while it had credit */
+    WARD__PROMISE_OWN,    /* ward's own: no bounds */
+};
+
+/* A message that a full mailbox dropped: a dead letter says so already. */
+enum { WARD__POST_DROPPED = 1 };
+
 /*
- * Brings a message to an actor; to the root: to on_message. 0; -EAGAIN: the mailbox is full;
- * -EMSGSIZE; -ENOMEM; -EINVAL: what the packer finds wrong. `is_forced`: ward's own, no limit.
+ * Brings a message to an actor; to the root: to on_message. 0; WARD__POST_DROPPED; -EAGAIN: the
+ * mailbox is full; -EMSGSIZE; -ENOMEM; -EINVAL: what the packer finds wrong.
  */
 int ward__post(struct ward__actor *to, int64_t type, ward_ref sender,
-               ward__pack_list pack, const void *what, bool is_forced);
+               ward__pack_list pack, const void *what, enum ward__promise promise);
 
 /* The same for values that are packed already. */
 int ward__post_raw(struct ward__actor *to, int64_t type, ward_ref sender, ward_raw values,
-                   bool is_forced);
+                   enum ward__promise promise);
+
+/* Is it one that takes messages at all? */
+bool ward__post_takes(const struct ward__actor *to);
+
+/* How much more its mailbox would take, and how much it is over its bounds. */
+void ward__post_room(const struct ward__actor *to, uint64_t *messages, uint64_t *bytes);
+void ward__post_excess(const struct ward__actor *to, uint64_t *messages, uint64_t *bytes);
+bool ward__post_is_full(const struct ward__actor *to);
+bool ward__post_is_half_empty(const struct ward__actor *to);
 
 /* One dead letter. `path` may be NULL. */
 void ward__post_dead(struct ward_system *sys, ward_letter why, ward_ref to,
@@ -40,7 +59,8 @@ void ward__post_unhandled(struct ward_system *sys, int64_t type, ward_ref sender
 /* Everything that is left in the mailbox becomes dead letters. */
 void ward__post_bury(struct ward__actor *actor, ward_letter why);
 
-/* The host was refused, and there is room again: it is told. */
+/* There may be room: the host, which was refused, is told, and senders get credit. If not, the
+ * worker is to ring. */
 void ward__actor_room(struct ward__actor *actor);
 
 #endif

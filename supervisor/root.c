@@ -78,14 +78,9 @@ post_dead(ward_system *sys, ward_letter why, ward_ref to, int64_t type,
 static void
 want_room(struct ward__actor *actor)
 {
-    struct ward__incarnation *inc = actor->now;
-
+    if (actor->sys->is_stopping)
+        return;
     actor->wants_room = actor->sys->scratch.size;
-    if (inc != NULL && inc->channel.page != NULL) {
-        ward__channel_want(&inc->channel);
-        if (!inc->has_raised && inc->doom == WARD__DOOM_NONE)
-            (void)ward__channel_progress(&inc->channel, &actor->mailbox);
-    }
     ward__actor_room(actor);
 }
 
@@ -108,10 +103,10 @@ root_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
     if (ward__actor_is_supervisor(actor))
         return post_dead(sys, WARD_LETTER_UNHANDLED, to, ward__type_of(values), &list);
     result = ward__post(actor, ward__type_of(values), (ward_ref){0, 0}, pack_list, &list,
-                        false);
+                        WARD__PROMISE_NONE);
     if (result == -EAGAIN)
         want_room(actor);
-    return result;
+    return result == WARD__POST_DROPPED ? 0 : result;
 }
 
 static bool

@@ -237,15 +237,12 @@ has_healthy_process(const struct ward__actor *actor)
 static bool
 is_actor_settled(struct ward__actor *actor)
 {
-    bool is_quiet = true;
+    bool is_quiet = actor->wants_room == 0;
 
     if (!has_healthy_process(actor))
         return false;
-    if (actor->wants_room > 0) { /* the worker may be done and not have rung yet */
-        (void)ward__channel_progress(&actor->now->channel, &actor->mailbox);
+    if (!is_quiet) /* the worker may be done and not have rung yet */
         ward__actor_room(actor);
-        is_quiet = false;
-    }
     if (ward__channel_is_idle(&actor->now->channel, &actor->mailbox))
         return is_quiet;
     ward__channel_want(&actor->now->channel);

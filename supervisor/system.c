@@ -10,6 +10,7 @@
 #include "ipc/clock.h"
 #include "ipc/failure.h"
 #include "ipc/fault.h"
+#include "ipc/spec.h"
 #include "supervisor/ask.h"
 #include "supervisor/change.h"
 #include "supervisor/deadline.h"
@@ -18,7 +19,8 @@
 #include "supervisor/root.h"
 
 enum { DEFAULT_STOP_MS = 10000 };
-enum { FRAME_DEFAULT = 4 << 20, FRAME_LEAST = 4096, FRAME_MOST = 64 << 20 };
+enum { FRAME_DEFAULT = 4 << 20 };
+enum { CREDIT_MESSAGES = 256, CREDIT_BYTES = 64 * 1024 };
 /* Beside the values a frame has an envelope; values packed for the host have none. */
 enum { SCRATCH_SLACK = 4096 };
 
@@ -28,8 +30,14 @@ static int
 check_options(const ward_system_options *options)
 {
     int64_t frame = options->frame_bytes;
+    const char *field;
 
-    if (frame != 0 && (frame < FRAME_LEAST || frame > FRAME_MOST))
+    if (ward__mailbox_error(&options->mailbox, &field) != NULL)
+        return -EINVAL;
+    if (options->mailbox_bytes < WARD_INFINITE || options->max_actors < WARD_INFINITE ||
+        options->credit.messages < 0 || options->credit.bytes < 0)
+        return -EINVAL;
+    if (frame != 0 && (frame < WARD__FRAME_LEAST || frame > WARD__FRAME_MOST))
         return -EINVAL;
     return options->stop_ms >= WARD_INFINITE ? 0 : -EINVAL;
 }
@@ -94,12 +102,17 @@ ward_system_new(ward_system **made, const ward_system_options *options)
     sys->generation = ward__fork_generation;
     sys->frame_bytes =
         options->frame_bytes != 0 ? (size_t)options->frame_bytes : (size_t)FRAME_DEFAULT;
+    sys->mailbox_sum.limit =
+        options->mailbox_bytes > 0 ? (uint64_t)options->mailbox_bytes : UINT64_MAX;
+    sys->credit = (struct ward__purse){
+        options->credit.messages != 0 ? options->credit.messages : CREDIT_MESSAGES,
+        options->credit.bytes != 0 ? options->credit.bytes : CREDIT_BYTES};
     RB_INIT(&sys->paths);
     TAILQ_INIT(&sys->changes);
     ward__turn_init(&sys->turn);
     ward__oom_begin(&sys->oom);
     ward__notices_init(&sys->notices);
-    ward__sink_init(&sys->scratch, sys->frame_bytes + SCRATCH_SLACK);
+    ward__sink_init(&sys->scratch, WARD__FRAME_MOST + SCRATCH_SLACK);
     result = open_system(sys);
     if (result < 0) {
         ward__system_release(sys);
@@ -340,6 +353,20 @@ ward_mailbox_count(ward_system *sys, ward_ref ref)
         return result;
     actor = ward__actor_find(sys, ref);
     result = actor != NULL ? count_messages(actor) : -WARD_EUNKNOWN;
+    ward__system_leave(sys);
+    return result;
+}
+
+int64_t
+ward_mailbox_dropped(ward_system *sys, ward_ref ref)
+{
+    int64_t result = ward__system_enter(sys);
+    const struct ward__actor *actor;
+
+    if (result < 0)
+        return result;
+    actor = ward__actor_find(sys, ref);
+    result = actor != NULL ? (int64_t)actor->dropped : -WARD_EUNKNOWN;
     ward__system_leave(sys);
     return result;
 }

@@ -20,6 +20,7 @@
 #include <ward/system.h>
 
 #include "ipc/context.h"
+#include "ipc/credit.h"
 #include "ipc/message.h"
 #include "ipc/pack.h"
 #include "ipc/refset.h"
@@ -46,6 +47,10 @@ struct ward_system {
     bool is_pumping;
     struct ward__paths paths;  /* of all living actors */
     struct ward__slots actors; /* struct ward__actor, owned */
+    size_t actor_count;        /* of lives, the root counted */
+    struct ward__mailbox_sum mailbox_sum;
+    bool is_starved;           /* somebody waits for room in all mailboxes together */
+    struct ward__purse credit; /* of a sender with an actor, to begin with */
     struct ward__actor *root;  /* owned: the host as an actor, without a process */
     struct ward__slots asks;   /* struct ward__ask, owned */
     TAILQ_HEAD(, ward__change) changes; /* under way */

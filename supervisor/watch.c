@@ -37,7 +37,7 @@ static void
 tell(struct ward__actor *watcher, const struct ending *ending)
 {
     if (ward__post(watcher, WARD_TERMINATED, (ward_ref){0, 0}, pack_ending, ending,
-                   true) < 0)
+                   WARD__PROMISE_OWN) < 0)
         watcher->sys->notices.lost++;
 }
 

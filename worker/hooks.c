@@ -117,7 +117,7 @@ ward__hooks_finish(struct ward__worker *w, const struct ward__finish *finish)
 {
     w->stop_reason = finish->reason;
     w->failure = finish->failure;
-    w->is_halting = true;
+    w->is_halting = w->is_ending = true;
     w->raise.is_set = false;
     w->hand = NULL;
     ward__phase_set(w, w->is_cleanup ? WARD_PHASE_RECOVERY : WARD_PHASE_STOP);

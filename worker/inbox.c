@@ -139,6 +139,20 @@ put_off(struct ward__worker *w, ward_bytes bytes)
         _exit(ENOMEM);
 }
 
+/* Inside a handler: what cannot wait is dealt with, the rest is put off. */
+static void
+sort(struct ward__worker *w, ward_bytes bytes, const struct ward__frame *frame)
+{
+    if (frame->kind == WARD__GRANT)
+        ward__credit_granted(w, &frame->as.grant);
+    else if (frame->kind == WARD__HALT)
+        w->is_halting = true;
+    else
+        put_off(w, bytes);
+    if (frame->kind == WARD__GRANT || frame->kind == WARD__HALT)
+        ward__lane_heard(w);
+}
+
 int
 ward__inbox_await(struct ward__worker *w, uint64_t request, struct ward__answer *answer)
 {
@@ -150,18 +164,27 @@ ward__inbox_await(struct ward__worker *w, uint64_t request, struct ward__answer 
     while (!w->is_halting) {
         next_bytes(w, &bytes, -1);
         read_frame(w, bytes, &frame);
-        if (frame.kind == WARD__HALT) {
-            w->is_halting = true;
-            ward__lane_heard(w);
-        } else if (frame.kind == WARD__ANSWER && frame.as.answer.request == request) {
+        if (frame.kind == WARD__ANSWER && frame.as.answer.request == request) {
             *answer = frame.as.answer;
             ward__lane_heard(w);
             return 0;
-        } else {
-            put_off(w, bytes);
         }
+        sort(w, bytes, &frame);
     }
     return -ECANCELED;
+}
+
+void
+ward__inbox_look(struct ward__worker *w)
+{
+    struct ward__frame frame;
+    ward_bytes bytes;
+
+    pin(w);
+    while (next_bytes(w, &bytes, 0) == 1) {
+        read_frame(w, bytes, &frame);
+        sort(w, bytes, &frame);
+    }
 }
 
 void

@@ -68,6 +68,7 @@ take_over(struct ward__worker *w, const struct ward__go *go)
     w->ctx.path = keep_string(w, go->path);
     keep_args(w, go->args);
     w->shutdown_ms = go->shutdown_ms;
+    w->credit = go->credit;
     w->failure = go->failure;
     w->is_cleanup = go->mode == WARD__GO_CLEANUP;
     ward__outbox_init(&w->outbox, w->page, w->channel, (size_t)go->frame_bytes, go->done);
@@ -239,6 +240,9 @@ handle_frame(struct ward__worker *w, const struct ward__frame *frame)
     case WARD__ANSWER:
         call_back(w, &frame->as.answer);
         break;
+    case WARD__GRANT:
+        ward__credit_granted(w, &frame->as.grant);
+        break;
     case WARD__HALT:
         w->is_halting = true;
         go_quiet(w, WARD__QUIET_ASKED, w->outbox.done);
@@ -300,6 +304,7 @@ ward__worker_main(int channel, struct ward__page *page)
                                .channel = channel,
                                .page = page,
                                .stop_reason = ""};
+    RB_INIT(&w->accounts);
     ward__framebuf_init(&w->inbox.in, UINT32_MAX);
     ward__framebuf_init(&w->inbox.later, UINT32_MAX);
     setvbuf(stdout, NULL, _IOLBF, 0);

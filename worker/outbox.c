@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ipc/fault.h"
+#include "ipc/frame.h"
 
 /* So much may wait between two messages before it is written. */
 enum { OUTBOX_TRICKLE = 32 * 1024 };
@@ -129,8 +130,10 @@ append(struct ward__outbox *box, void (*pack)(struct ward__sink *sink, const voi
     begun = ward__wire_begin(&sink);
     pack(&sink, what);
     result = ward__wire_end(&sink, begun, box->frame_bytes);
-    if (result == 0)
+    if (result == 0) {
         box->size += sink.size;
+        box->last_size = sink.size - WARD__FRAME_PREFIX;
+    }
     return result;
 }
 

@@ -29,6 +29,7 @@ struct ward__outbox {
     size_t capacity;
     size_t frame_bytes; /* the largest frame */
     uint64_t done;      /* number of the last message that is done */
+    size_t last_size;   /* of the frame appended last, without its prefix */
 };
 
 void ward__outbox_init(struct ward__outbox *box, struct ward__page *page, int channel,

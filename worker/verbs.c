@@ -58,6 +58,22 @@ pack_tell(struct ward__sink *sink, const void *what)
     ward__pack_values(sink, o->values, o->count);
 }
 
+/* Sends a message, which costs credit with its target. */
+static int
+send_message(struct ward__worker *w, ward_ref to, int timeout_ms,
+             void (*pack)(struct ward__sink *sink, const void *what),
+             const struct outgoing *o)
+{
+    struct ward__account *account;
+    int result = ward__credit_take(w, to, timeout_ms, &account);
+
+    if (result == 0)
+        result = ward__outbox_put(&w->outbox, pack, o);
+    if (result == 0)
+        ward__credit_charge(account, w->outbox.last_size);
+    return result;
+}
+
 static int
 worker_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
 {
@@ -66,7 +82,7 @@ worker_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
                          .values = values + 1,
                          .count = count - 1};
 
-    return ward__outbox_put(&worker_of(ctx)->outbox, pack_tell, &o);
+    return send_message(worker_of(ctx), to, WARD_INFINITE, pack_tell, &o);
 }
 
 static void
@@ -89,7 +105,7 @@ send_ask(struct ward__worker *w, ward_ref to, uint64_t request, int timeout_ms,
                                      .timeout_ms = timeout_ms,
                                      .is_blocking = is_blocking,
                                      .type = ward__type_of(values)};
-    return ward__outbox_put(&w->outbox, pack_ask, &o);
+    return send_message(w, to, timeout_ms, pack_ask, &o);
 }
 
 /* A place for a request and its number. */

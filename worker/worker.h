@@ -9,6 +9,8 @@
 
 #include <ward/behavior.h>
 
+#include <bsd/sys/tree.h>
+
 #include "ipc/context.h"
 #include "ipc/frame.h"
 #include "ipc/refset.h"
@@ -25,6 +27,8 @@ struct ward__raise {
     char text[1024];
 };
 
+struct ward__account;
+
 /* An ask whose answer goes to a callback. */
 struct ward__request {
     uint64_t handle;
@@ -40,6 +44,8 @@ struct ward__inbox {
     struct ward__framebuf pinned;
     bool is_pinned;
 };
+
+RB_HEAD(ward__accounts, ward__account);
 
 struct ward__worker {
     ward_ctx ctx; /* comes first: a verb gets this */
@@ -65,8 +71,11 @@ struct ward__worker {
     char own_reason[WARD_MAX_ID + 1]; /* of ward_stop_self; "" if it was not called */
     bool is_halting;                  /* the host said HALT: begin no message */
     bool is_cleanup;                  /* this process only runs post_stop */
+    bool is_ending;                   /* post_stop runs */
 
-    struct ward__slots requests; /* struct ward__request, owned */
+    struct ward__slots requests;    /* struct ward__request, owned */
+    struct ward__accounts accounts; /* owned: credit with those it sends to */
+    struct ward__purse credit;      /* with each of them, to begin with */
     struct ward__refset watched;
 };
 
@@ -84,6 +93,9 @@ int ward__inbox_next(struct ward__worker *w, struct ward__frame *frame,
  * -ECANCELED: HALT came. The answer's bytes are valid until the handler returns. */
 int ward__inbox_await(struct ward__worker *w, uint64_t request,
                       struct ward__answer *answer);
+
+/* Takes from the socket what is there, without waiting: grants, HALT; the rest is put off. */
+void ward__inbox_look(struct ward__worker *w);
 
 /* A handler has returned: what it put off comes next. */
 void ward__inbox_resume(struct ward__worker *w);
@@ -116,6 +128,19 @@ int ward__call_send(struct ward__worker *w, uint64_t request,
 /* Publishes, and waits. The answer's status; its values lie in the arena. */
 int ward__call_await(struct ward__worker *w, uint64_t request,
                      struct ward__answer *answer);
+
+/* ---- credit.c: how much may be sent to whom ---- */
+
+/*
+ * Credit for one message to `to`; where there is none, the host is asked, and maybe waited for, at
+ * most `timeout_ms`. 0, and `*account` is to be charged when the message is in the outbox; -EAGAIN:
+ * the mailbox is full; -EDEADLK: it waits for us; -ETIMEDOUT; -ECANCELED: HALT came; -ENOMEM.
+ */
+int ward__credit_take(struct ward__worker *w, ward_ref to, int timeout_ms,
+                      struct ward__account **account);
+void ward__credit_charge(struct ward__account *account, size_t size);
+/* The host grants more, or says that an actor is no more. */
+void ward__credit_granted(struct ward__worker *w, const struct ward__grant *grant);
 
 /* ---- manage.c ---- */
 

@@ -25,11 +25,24 @@ typedef enum ward_restart_type {
     WARD_TEMPORARY,           /* never */
 } ward_restart_type;
 
+/* What becomes of a message to a full mailbox. A message that is dropped is a dead letter
+ * `mailbox-full`, and counted: ward_mailbox_dropped; one that was asked fails its ask with -EAGAIN. */
+typedef enum ward_when_full {
+    WARD_REJECT = 0,  /* the sender gets -EAGAIN: nothing was sent */
+    WARD_DROP_NEW,    /* the new one is dropped */
+    WARD_DROP_OLDEST, /* the one that has waited longest is dropped */
+    WARD_WAIT, /* a worker that sends waits until there is room; the host gets -EAGAIN */
+} ward_when_full;
+
+/*
+ * The bounds of a mailbox; the message in hand does not count, and an empty one takes a message
+ * of any size. A worker learns late that one is full: it may be ahead by its credit (system.h), and
+ * what it sent on credit is queued beyond the bounds, unless it is to be dropped.
+ */
 typedef struct ward_mailbox_options {
-    /* The most bytes queued; full: -EAGAIN to the sender. Default 16 MiB. */
-    int64_t bytes;
-    /* The most messages queued. Default no limit. */
-    int64_t messages;
+    int64_t bytes;    /* the most bytes queued. Default 16 MiB */
+    int64_t messages; /* the most messages queued. Default no limit */
+    ward_when_full when_full;
 } ward_mailbox_options;
 
 /* A pause before each restart that counts: first_ms, doubling with every restart up to max_ms,
@@ -78,6 +91,9 @@ typedef struct ward_spec {
     /* How often a message that killed the actor is tried again. Default 0. */
     int redeliver;
     ward_mailbox_options mailbox;
+    /* The largest message to it and from it, in bytes, envelope included: 4 KiB to 64 MiB. Default
+     * that of the system, see ward_system_options. */
+    int64_t frame_bytes;
 } ward_spec;
 
 WARD_END

@@ -34,6 +34,13 @@ WARD_BEGIN
 
 typedef struct ward_system ward_system;
 
+/* What a worker may send to one actor before it is told of more room: so many messages, and as long
+ * as so many bytes are not used up. */
+typedef struct ward_credit {
+    int64_t messages;
+    int64_t bytes;
+} ward_credit;
+
 typedef struct ward_system_options {
     /* What happens in the tree (event.h). */
     void (*on_event)(ward_ctx *ctx, const ward_event *event, void *user);
@@ -43,9 +50,19 @@ typedef struct ward_system_options {
      * room for that message. Never once the system stops, nor for an actor that has ended. */
     void (*on_room)(ward_ctx *ctx, ward_ref ref, void *user);
     void *user;
-    /* The largest message, in bytes, envelope included. Default 4 MiB, at least 4 KiB, at most
-     * 64 MiB. */
+    /* The largest message, in bytes, envelope included, where a spec says nothing else. Default
+     * 4 MiB, at least 4 KiB, at most 64 MiB. */
     int64_t frame_bytes;
+    /* The mailbox of the host: what is told to it and waits for on_message. */
+    ward_mailbox_options mailbox;
+    /* The most bytes queued in all mailboxes together; beyond: -EAGAIN, whatever a mailbox says.
+     * Default no limit. */
+    int64_t mailbox_bytes;
+    /* The most actors and supervisors alive at a time; beyond: -ENOBUFS. Default no limit. */
+    int64_t max_actors;
+    /* How far each worker may be ahead of each actor that it sends to: so much it sends without
+     * asking whether there is room. Default 256 messages and 64 KiB. */
+    ward_credit credit;
     /* Milliseconds for the ordered stop of everything, then SIGKILL. Default 10,000. */
     int stop_ms;
     /* No dead letter events for what is queued when the system stops. */
@@ -123,6 +140,10 @@ WARD_API int ward_dump(ward_system *sys, char *buffer, size_t size);
 
 /* [host] How many of the messages to `ref` are queued or in hand; negative: -WARD_EUNKNOWN. */
 WARD_API int64_t ward_mailbox_count(ward_system *sys, ward_ref ref);
+
+/* [host] How many messages to `ref`, in its life, were dropped because its mailbox was full (spec.h:
+ * when_full); -WARD_EUNKNOWN. */
+WARD_API int64_t ward_mailbox_dropped(ward_system *sys, ward_ref ref);
 
 /* [host] The process of `ref` now, to watch or to kill in a test; 0: it has none;
  * -WARD_EUNKNOWN. */

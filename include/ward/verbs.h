@@ -58,8 +58,12 @@ WARD_API const char *ward_stop_reason(const ward_ctx *ctx);
  * [both] Sends a message. values[0] is its type, an integer of 0 or above. It is copied.
  * A supervisor without a process takes none: dead letter `unhandled`.
  * 0; -EINVAL: no such type, a bad value; -EMSGSIZE: larger than the frame limit; -ENOMEM.
- * In the host also -WARD_EUNKNOWN: nobody has this reference (a dead letter, too); -EAGAIN: the
- * mailbox is full, nothing was sent (see on_room); -ESHUTDOWN: the system stops. In a worker what cannot be delivered becomes a dead letter.
+ * -EAGAIN: the mailbox is full, nothing was sent (spec.h: when_full; the host is told of room by
+ * on_room). In the host also -WARD_EUNKNOWN: nobody has this reference (a dead letter, too);
+ * -ESHUTDOWN: the system stops. In a worker what cannot be delivered becomes a dead letter; one that
+ * is far ahead of its target (system.h: credit) publishes early, as ward_flush does, and asks whether
+ * there is room; where the mailbox is to be waited for also -EDEADLK: that actor waits for us;
+ * -ECANCELED: this actor is being stopped.
  */
 WARD_API int ward_tell_values(ward_ctx *ctx, ward_ref to, const ward_value *values,
                               size_t count);

@@ -31,10 +31,10 @@ open_channel(uint64_t position)
     channel.received = position;
     atomic_store(&channel.page->base, position);
     atomic_store(&channel.page->commit, ward__commit_pack((uint32_t)position, DONE));
-    ward__mailbox_init(&box, 0, 0);
+    ward__mailbox_init(&box, &(ward_mailbox_options){0, 0, WARD_REJECT});
     box.done_number = box.sent_number = box.tail_number = DONE;
     for (int i = 0; i < MESSAGES; i++)
-        MUST(ward__mailbox_append(&box, "\3\0\0\0abc", 7, false, false) == 0);
+        MUST(ward__mailbox_append(&box, "\3\0\0\0abc", 7) == 0);
     for (int i = 0; i + 1 < MESSAGES; i++)
         ward__mailbox_wrote(&box, 7);
 }

@@ -39,6 +39,9 @@ check_from_host(const struct ward__frame *frame, struct ward_arena *arena)
     case WARD__FINISH:
         MUST(strlen(frame->as.finish.reason) < SIZE_MAX);
         break;
+    case WARD__GRANT:
+        MUST(frame->as.grant.more.messages >= 0 && frame->as.grant.more.bytes >= 0);
+        break;
     default:
         MUST(frame->kind == WARD__VERDICT || frame->kind == WARD__HALT);
         break;
@@ -48,7 +51,7 @@ check_from_host(const struct ward__frame *frame, struct ward_arena *arena)
 static void
 check_from_worker(const struct ward__frame *frame, struct ward_arena *arena)
 {
-    MUST(frame->kind >= WARD__READY && frame->kind <= WARD__BYE);
+    MUST(frame->kind >= WARD__READY && frame->kind <= WARD__CREDIT);
     if (frame->kind == WARD__TELL)
         check_list(frame->as.tell.values, arena);
     else if (frame->kind == WARD__ASK)

@@ -28,7 +28,7 @@ open_channel(void **state)
     (void)state;
     fds_before = count_open_fds();
     ward__channel_init(&channel);
-    ward__mailbox_init(&box, 0, 0);
+    ward__mailbox_init(&box, &(ward_mailbox_options){0, 0, WARD_REJECT});
     box.done_number = box.sent_number = box.tail_number = DONE;
     return ward__channel_open(&channel, FRAME_BYTES, DONE, &worker, &memory);
 }

@@ -216,7 +216,7 @@ check_hand(uint32_t number)
     struct ward__mailbox box;
     struct ward__hand hand;
 
-    ward__mailbox_init(&box, 0, 0);
+    ward__mailbox_init(&box, &(ward_mailbox_options){0, 0, WARD_REJECT});
     box.done_number =
         ward__extend(number, ward__commit_done(atomic_load(&channel.page->commit)));
     box.sent_number = box.tail_number = box.done_number + 1;

@@ -26,7 +26,7 @@ open_channel(void **state)
 
     (void)state;
     ward__channel_init(&channel);
-    ward__mailbox_init(&box, WARD_INFINITE, 0);
+    ward__mailbox_init(&box, &(ward_mailbox_options){WARD_INFINITE, 0, WARD_REJECT});
     box.done_number = box.sent_number = box.tail_number = DONE;
     ward__framebuf_init(&heard, FRAME_BYTES);
     if (ward__channel_open(&channel, FRAME_BYTES, DONE, &worker, &memory) < 0)
@@ -88,7 +88,7 @@ post(uint32_t number, size_t size)
     begun = ward__wire_begin(&sink);
     pack_item(&sink, &item);
     assert_int_equal(ward__wire_end(&sink, begun, FRAME_BYTES), 0);
-    assert_int_equal(ward__mailbox_append(&box, sink.data, sink.size, false, false), 0);
+    assert_int_equal(ward__mailbox_append(&box, sink.data, sink.size), 0);
     ward__sink_done(&sink);
 }
 
@@ -388,7 +388,7 @@ message_numbers_above_four_thousand_million_are_understood(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(nears); i++) {
         ward__mailbox_done(&box);
-        ward__mailbox_init(&box, 0, 0);
+        ward__mailbox_init(&box, &(ward_mailbox_options){0, 0, WARD_REJECT});
         box.done_number = box.sent_number = box.tail_number = nears[i];
         for (uint32_t n = 0; n < 6; n++)
             post(n, 3);

@@ -40,6 +40,7 @@ static const struct row rows[] = {
     {"WATCH", WARD__WATCH, 0, {BORN, UP, BAD, BAD, LAST, BAD}, BAD},
     {"LOOKUP", WARD__LOOKUP, 0, {BORN, UP, BAD, BAD, LAST, BAD}, BAD},
     {"MANAGE", WARD__MANAGE, 0, {BORN, UP, BAD, BAD, LAST, BAD}, BAD},
+    {"CREDIT", WARD__CREDIT, 0, {BORN, UP, BAD, BAD, LAST, BAD}, BAD},
     {"LOG", WARD__LOG, 0, {BORN, UP, BAD, BAD, LAST, BAD}, LAST},
     {"UNHANDLED", WARD__UNHANDLED, 0, {BAD, UP, BAD, BAD, BAD, BAD}, BAD},
     {"RAISED", WARD__RAISED, 0, {RAISED, RAISED, BAD, BAD, LAST, BAD}, LAST},
@@ -86,7 +87,7 @@ static void
 every_kind_a_worker_can_send_has_a_row(void **state)
 {
     (void)state;
-    for (int kind = WARD__READY; kind <= WARD__BYE; kind++) {
+    for (int kind = WARD__READY; kind <= WARD__CREDIT; kind++) {
         int found = 0;
         for (int i = 0; i < ROWS; i++)
             found += rows[i].kind == (enum ward__frame_kind)kind;
@@ -142,7 +143,7 @@ static void
 who_has_raised_or_said_quiet_is_silent_until_finish(void **state)
 {
     (void)state;
-    for (int kind = WARD__READY; kind <= WARD__BYE; kind++) {
+    for (int kind = WARD__READY; kind <= WARD__CREDIT; kind++) {
         assert_int_equal(after(RAISED, (enum ward__frame_kind)kind, false), BAD);
         assert_int_equal(after(QUIET, (enum ward__frame_kind)kind, false), BAD);
     }
@@ -152,7 +153,7 @@ static void
 nothing_comes_after_bye(void **state)
 {
     (void)state;
-    for (int kind = WARD__READY; kind <= WARD__BYE; kind++)
+    for (int kind = WARD__READY; kind <= WARD__CREDIT; kind++)
         for (int is_cleanup = 0; is_cleanup < 2; is_cleanup++)
             assert_int_equal(after(GONE, (enum ward__frame_kind)kind, is_cleanup), BAD);
 }

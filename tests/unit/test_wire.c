@@ -66,7 +66,7 @@ read_frame(const uint8_t *data, size_t size, bool is_from_worker,
 static void
 every_kind_comes_back_as_it_was_sent(void **state)
 {
-    bool seen[WARD__BYE + 1] = {false};
+    bool seen[WARD__CREDIT + 1] = {false};
 
     (void)state;
     for (size_t i = 0; i < wire_sample_count; i++) {
@@ -84,8 +84,8 @@ every_kind_comes_back_as_it_was_sent(void **state)
             -WARD_EPROTOCOL);
         free(data);
     }
-    for (int kind = 0; kind <= WARD__BYE; kind++)
-        assert_int_equal(seen[kind], (kind >= WARD__GO && kind <= WARD__FINISH) ||
+    for (int kind = 0; kind <= WARD__CREDIT; kind++)
+        assert_int_equal(seen[kind], (kind >= WARD__GO && kind <= WARD__GRANT) ||
                                          kind >= WARD__READY);
 }
 

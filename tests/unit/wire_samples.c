@@ -49,6 +49,7 @@ pack_go(struct ward__sink *sink)
                                            .done = UINT64_MAX,
                                            .frame_bytes = 4096,
                                            .shutdown_ms = WARD_INFINITE,
+                                           .credit = {256, 1 << 20},
                                            .path = "/a/b",
                                            .reason = "why",
                                            .args = {"\0x", 2},
@@ -66,6 +67,8 @@ check_go(const struct ward__frame *frame)
     assert_true(go->incarnation == UINT32_MAX && go->behavior == INT32_MAX);
     assert_true(go->done == UINT64_MAX && go->frame_bytes == 4096);
     assert_int_equal(go->shutdown_ms, WARD_INFINITE);
+    assert_int_equal(go->credit.messages, 256);
+    assert_int_equal(go->credit.bytes, 1 << 20);
     assert_string_equal(go->path, "/a/b");
     assert_string_equal(go->reason, "why");
     assert_int_equal(go->args.size, 2);
@@ -393,6 +396,34 @@ pack_bye(struct ward__sink *sink)
     ward__wire_bye(sink);
 }
 
+static void
+pack_grant(struct ward__sink *sink)
+{
+    ward__wire_grant(sink, &(struct ward__grant){alice, {7, INT64_MAX}});
+}
+
+static void
+check_grant(const struct ward__frame *frame)
+{
+    assert_true(ward_ref_equal(frame->as.grant.to, alice));
+    assert_int_equal(frame->as.grant.more.messages, 7);
+    assert_true(frame->as.grant.more.bytes == INT64_MAX);
+}
+
+static void
+pack_credit(struct ward__sink *sink)
+{
+    ward__wire_credit(sink, &(struct ward__credit_frame){UINT64_MAX, bob, 1500});
+}
+
+static void
+check_credit(const struct ward__frame *frame)
+{
+    assert_true(frame->as.credit.request == UINT64_MAX);
+    assert_true(ward_ref_equal(frame->as.credit.to, bob));
+    assert_int_equal(frame->as.credit.timeout_ms, 1500);
+}
+
 const struct wire_sample wire_samples[] = {
     {WARD__GO, pack_go, check_go},
     {WARD__MESSAGE, pack_message, check_message},
@@ -401,6 +432,7 @@ const struct wire_sample wire_samples[] = {
     {WARD__VERDICT, pack_verdict, check_verdict},
     {WARD__HALT, pack_halt, check_nothing},
     {WARD__FINISH, pack_finish, check_finish},
+    {WARD__GRANT, pack_grant, check_grant},
     {WARD__READY, pack_ready, check_ready},
     {WARD__TELL, pack_tell, check_tell},
     {WARD__ASK, pack_ask, check_ask},
@@ -415,6 +447,7 @@ const struct wire_sample wire_samples[] = {
     {WARD__RAISED, pack_raised, check_raised},
     {WARD__QUIET, pack_quiet, check_quiet},
     {WARD__BYE, pack_bye, check_nothing},
+    {WARD__CREDIT, pack_credit, check_credit},
 };
 
 const size_t wire_sample_count = COUNT_OF(wire_samples);

@@ -1,0 +1,375 @@
+#include "supervisor/credit.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <ward/error.h>
+
+#include "ipc/clock.h"
+#include "ipc/fault.h"
+#include "supervisor/ask.h"
+#include "supervisor/life.h"
+#include "supervisor/post.h"
+#include "supervisor/system.h"
+
+/* One sender's credit with one actor. */
+struct ward__credit {
+    struct ward__incarnation *sender; /* borrowed */
+    struct ward__actor *to;           /* borrowed */
+    struct ward__purse left;
+    bool is_owed;    /* in the line for room */
+    bool is_waiting; /* the worker waits for `request` to be answered */
+    uint64_t request;
+    struct ward__timer timeout;
+    RB_ENTRY(ward__credit) by_target; /* of the sender's */
+    LIST_ENTRY(ward__credit) of_target;
+    TAILQ_ENTRY(ward__credit) owed;
+};
+
+static int
+compare(const struct ward__credit *a, const struct ward__credit *b)
+{
+    return (a->to->ref.id > b->to->ref.id) - (a->to->ref.id < b->to->ref.id);
+}
+
+RB_GENERATE_INTERNAL(ward__credit_tree, ward__credit, by_target, compare,
+                     static __attribute__((unused)))
+
+/* ---- records ---- */
+
+static struct ward__credit *
+find(struct ward__incarnation *sender, struct ward__actor *to)
+{
+    struct ward__credit key = {.to = to};
+
+    return RB_FIND(ward__credit_tree, &sender->credits, &key);
+}
+
+static struct ward__credit *
+find_or_make(struct ward__incarnation *sender, struct ward__actor *to)
+{
+    struct ward__credit *credit = find(sender, to);
+
+    if (credit != NULL)
+        return credit;
+    credit = WARD__NEW(calloc(1, sizeof *credit));
+    if (credit == NULL)
+        return NULL;
+    credit->sender = sender;
+    credit->to = to;
+    credit->left = to->sys->credit;
+    RB_INSERT(ward__credit_tree, &sender->credits, credit);
+    LIST_INSERT_HEAD(&to->credits, credit, of_target);
+    to->credit_count++;
+    return credit;
+}
+
+static void
+stop_waiting(struct ward__credit *credit)
+{
+    struct ward__actor *asker = credit->sender->actor;
+
+    if (!credit->is_waiting)
+        return;
+    credit->is_waiting = false;
+    ward__timer_cancel(&asker->sys->loop, &credit->timeout);
+    asker->waits_for = NULL;
+}
+
+static void
+leave_line(struct ward__credit *credit)
+{
+    if (credit->is_owed)
+        TAILQ_REMOVE(&credit->to->owed_credits, credit, owed);
+    credit->is_owed = false;
+}
+
+static void
+forget(struct ward__credit *credit)
+{
+    stop_waiting(credit);
+    leave_line(credit);
+    RB_REMOVE(ward__credit_tree, &credit->sender->credits, credit);
+    LIST_REMOVE(credit, of_target);
+    credit->to->credit_count--;
+    free(credit);
+}
+
+/* ---- what is said ---- */
+
+static void
+pack_grant(struct ward__sink *sink, const void *what)
+{
+    ward__wire_grant(sink, what);
+}
+
+static void
+grant(struct ward__incarnation *sender, ward_ref to, struct ward__purse more)
+{
+    struct ward__grant frame = {.to = to, .more = more};
+
+    ward__actor_say(sender->actor, pack_grant, &frame);
+}
+
+static void
+answer(struct ward__credit *credit, int status)
+{
+    struct ward__actor *asker = credit->sender->actor;
+
+    stop_waiting(credit);
+    ward__answer_request(asker, asker->incarnation, credit->request, status,
+                         (ward_ref){0, 0});
+}
+
+/* ---- granting ---- */
+
+static bool
+drops(const struct ward__actor *to)
+{
+    return to->spec.mailbox.when_full == WARD_DROP_NEW ||
+           to->spec.mailbox.when_full == WARD_DROP_OLDEST;
+}
+
+static int64_t
+part(uint64_t room, uint64_t sharers, int64_t most)
+{
+    uint64_t share = room / sharers;
+
+    if (share == 0 && room > 0)
+        share = 1;
+    return share < (uint64_t)most ? (int64_t)share : most;
+}
+
+/* What each of so many senders may have in hand now. A mailbox that drops has always room. */
+static struct ward__purse
+share_of(const struct ward__actor *to, uint64_t sharers)
+{
+    struct ward__purse most = to->sys->credit;
+    uint64_t messages, bytes;
+
+    if (drops(to))
+        return most;
+    ward__post_room(to, &messages, &bytes);
+    return (struct ward__purse){part(messages, sharers, most.messages),
+                                part(bytes, sharers, most.bytes)};
+}
+
+static int64_t
+missing(int64_t have, int64_t wanted)
+{
+    return have < wanted ? wanted - have : 0;
+}
+
+/* Grants what there is. True if the sender has something to go on with. A worker that does not
+ * read gets nothing more to read. */
+static bool
+refill(struct ward__credit *credit, uint64_t sharers)
+{
+    struct ward__purse share = share_of(credit->to, sharers);
+    struct ward__purse more;
+
+    if (ward__channel_is_backed_up(&credit->sender->channel)) {
+        credit->sender->is_owed_grants = true;
+        return false;
+    }
+    if (ward__purse_is_empty(&share))
+        return !ward__purse_is_empty(&credit->left);
+    more = (struct ward__purse){missing(credit->left.messages, share.messages),
+                                missing(credit->left.bytes, share.bytes)};
+    if (more.messages == 0 && more.bytes == 0)
+        return true;
+    ward__purse_add(&credit->left, &more);
+    grant(credit->sender, credit->to->ref, more);
+    return true;
+}
+
+static void
+owe(struct ward__credit *credit)
+{
+    if (!credit->is_owed)
+        TAILQ_INSERT_TAIL(&credit->to->owed_credits, credit, owed);
+    credit->is_owed = true;
+    ward__actor_room(credit->to); /* which has its worker ring when there is some */
+}
+
+int
+ward__credit_spend(struct ward__incarnation *sender, struct ward__actor *to, size_t size)
+{
+    struct ward__credit *credit = find_or_make(sender, to);
+
+    if (credit == NULL)
+        return -ENOMEM;
+    if (ward__purse_is_empty(&credit->left))
+        return -WARD_EPROTOCOL;
+    ward__purse_pay(&credit->left, size);
+    return 0;
+}
+
+void
+ward__credit_review(struct ward__incarnation *sender, struct ward__actor *to)
+{
+    struct ward__credit *credit = find(sender, to);
+    const struct ward__purse *most = &to->sys->credit;
+
+    if (credit == NULL || credit->is_owed)
+        return;
+    if (credit->left.messages > most->messages / 2 &&
+        credit->left.bytes > most->bytes / 2)
+        return;
+    if (!refill(credit, 1))
+        owe(credit);
+}
+
+void
+ward__credit_forget(struct ward__incarnation *sender, ward_ref to)
+{
+    if (!ward__channel_is_backed_up(&sender->channel))
+        grant(sender, to, (struct ward__purse){0, 0});
+}
+
+/* ---- asking ---- */
+
+static void
+waited_too_long(struct ward__timer *timer)
+{
+    struct ward__credit *credit =
+        (struct ward__credit *)(void *)((char *)timer -
+                                        offsetof(struct ward__credit, timeout));
+    struct ward_system *sys = credit->to->sys;
+
+    answer(credit, -ETIMEDOUT);
+    ward__system_pump(sys);
+}
+
+/* May it wait for the target? Not where the target waits for it, and not for other mailboxes to
+ * get empty: among them is its own. */
+static int
+may_wait(const struct ward__credit *credit)
+{
+    const struct ward__actor *to = credit->to;
+    const struct ward__mailbox_sum *sum = &to->sys->mailbox_sum;
+
+    if (to->spec.mailbox.when_full != WARD_WAIT || sum->bytes >= sum->limit)
+        return -EAGAIN;
+    return ward__ask_is_cycle(credit->sender->actor, to) ? -EDEADLK : 0;
+}
+
+static void
+wait_for_room(struct ward__credit *credit, const struct ward__credit_frame *asked)
+{
+    struct ward__actor *asker = credit->sender->actor;
+
+    credit->is_waiting = true;
+    asker->waits_for = credit->to;
+    if (asked->timeout_ms != WARD_INFINITE)
+        ward__timer_set(&asker->sys->loop, &credit->timeout,
+                        ward__clock_ms() + asked->timeout_ms, waited_too_long);
+}
+
+void
+ward__credit_ask(struct ward__incarnation *sender, const struct ward__credit_frame *asked)
+{
+    struct ward__actor *asker = sender->actor;
+    struct ward__actor *to = ward__actor_find(asker->sys, asked->to);
+    struct ward__credit *credit = NULL;
+    int result = 0;
+
+    if (to != NULL && ward__post_takes(to)) {
+        credit = find_or_make(sender, to);
+        if (credit == NULL || credit->is_waiting)
+            result = credit == NULL ? -ENOMEM : -EAGAIN;
+        else
+            credit->request = asked->request;
+    } else { /* what it sends becomes dead letters */
+        grant(sender, asked->to, asker->sys->credit);
+    }
+    if (result == 0 && credit != NULL && !refill(credit, 1)) {
+        result = may_wait(credit);
+        if (result == 0)
+            wait_for_room(credit, asked);
+        owe(credit); /* which may answer it at once */
+        if (result == 0)
+            return;
+    }
+    ward__answer_request(asker, asker->incarnation, asked->request, result,
+                         (ward_ref){0, 0});
+}
+
+bool
+ward__credit_covers(const struct ward__actor *to)
+{
+    const struct ward__purse *each = &to->sys->credit;
+    uint64_t messages, bytes;
+
+    ward__post_excess(to, &messages, &bytes);
+    return messages <= to->credit_count * (uint64_t)each->messages &&
+           bytes <= to->credit_count * ((uint64_t)each->bytes + to->frame_bytes);
+}
+
+/* ---- going on ---- */
+
+bool
+ward__credits_are_owed(const struct ward__actor *to)
+{
+    return !TAILQ_EMPTY(&to->owed_credits);
+}
+
+/* Those that wait are served when the mailbox is half empty: one message at a time would cost a
+ * round trip each. */
+void
+ward__credits_go_on(struct ward__actor *to)
+{
+    struct ward__credit *credit, *next;
+    uint64_t sharers = 0;
+
+    if (TAILQ_EMPTY(&to->owed_credits) || !(drops(to) || ward__post_is_half_empty(to)))
+        return;
+    TAILQ_FOREACH (credit, &to->owed_credits, owed)
+        sharers++;
+    for (credit = TAILQ_FIRST(&to->owed_credits); credit != NULL; credit = next) {
+        next = TAILQ_NEXT(credit, owed);
+        if (!refill(credit, sharers))
+            continue;
+        leave_line(credit);
+        if (credit->is_waiting)
+            answer(credit, 0);
+    }
+}
+
+void
+ward__credits_say(struct ward__incarnation *sender)
+{
+    struct ward__credit *credit;
+
+    if (!sender->is_owed_grants || ward__channel_is_backed_up(&sender->channel))
+        return;
+    sender->is_owed_grants = false;
+    RB_FOREACH (credit, ward__credit_tree, &sender->credits)
+        if (credit->is_owed)
+            ward__credits_go_on(credit->to);
+}
+
+/* ---- ends ---- */
+
+void
+ward__credits_end_target(struct ward__actor *to)
+{
+    struct ward__credit *credit;
+
+    while ((credit = LIST_FIRST(&to->credits)) != NULL) {
+        grant(credit->sender, to->ref, (struct ward__purse){0, 0});
+        if (credit->is_waiting)
+            answer(credit, 0);
+        forget(credit);
+    }
+}
+
+void
+ward__credits_end_sender(struct ward__incarnation *sender)
+{
+    struct ward__credit *credit;
+
+    while ((credit = RB_ROOT(&sender->credits)) != NULL)
+        forget(credit);
+}
