@@ -3,9 +3,10 @@
  *
  *   line_client load PORT CLIENTS REQUESTS WINDOW
  *       each sends so many requests, at most WINDOW unanswered, every 50th a crash, and then by
- *       turns `quit` or the end of its input; it wants each answer, in order, and then the end
+ *       turns `quit` or half a line and the end; it wants each answer, in order, and the end
  *   line_client flood PORT REQUESTS
- *       one that sends and does not read until the server stops reading; then it reads all
+ *       one that sends long lines and does not read until the server stops reading; then it reads
+ *       all
  *
  * 0 if all was as it should be.
  */
@@ -21,14 +22,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 1000, LINE_SIZE = 8192, OUTPUT_SIZE = 8192 };
+enum { CLIENTS_MAX = 1000, LINE_SIZE = 4096, OUTPUT_SIZE = 2 * LINE_SIZE };
+enum { LONG_TEXT = 3900 };
 enum { CRASH_EACH = 50, DEADLINE_MS = 60000, BLOCKED_MS = 500 };
 
 struct client {
     int number;
     int fd; /* -1: it is done */
     int requests, window;
-    int sent, answered; /* in lines; the last one that is sent says goodbye */
+    int padding;        /* so many bytes more in every other request */
+    int sent, answered; /* in lines, but for the goodbye */
     bool says_quit;
     bool has_said_goodbye;
     char output[OUTPUT_SIZE];
@@ -38,6 +41,7 @@ struct client {
 };
 
 static unsigned crashes;
+static char small[LONG_TEXT], large[LONG_TEXT];
 
 static void
 fail(const struct client *c, const char *what, const char *text)
@@ -60,7 +64,8 @@ write_request(const struct client *c, int request, char *text, size_t size)
     if (is_crash(request))
         length = snprintf(text, size, "crash\n");
     else if (request % 2 == 0)
-        length = snprintf(text, size, "upper client %d line %d\n", c->number, request);
+        length = snprintf(text, size, "upper client %d line %d %.*s\n", c->number,
+                          request, c->padding, small);
     else
         length = snprintf(text, size, "sum %d %d -7\r\n", c->number, request);
     return (size_t)length;
@@ -70,11 +75,13 @@ static void
 check_answer(struct client *c, const char *line)
 {
     static const char death[] = "error the worker died: /pool/worker-";
-    char expected[128];
+    char expected[LINE_SIZE];
 
     if (c->answered == c->requests) {
-        if (!c->says_quit || strcmp(line, "ok bye") != 0)
-            fail(c, "more than was asked for", line);
+        snprintf(expected, sizeof expected, "%s",
+                 c->says_quit ? "ok bye" : "error the input ended within a line");
+        if (!c->has_said_goodbye || strcmp(line, expected) != 0)
+            fail(c, expected, line);
     } else if (is_crash(c->answered)) {
         if (strncmp(line, death, sizeof death - 1) != 0 ||
             strstr(line, "SIGSEGV") == NULL)
@@ -82,8 +89,8 @@ check_answer(struct client *c, const char *line)
         crashes++;
     } else {
         if (c->answered % 2 == 0)
-            snprintf(expected, sizeof expected, "ok CLIENT %d LINE %d", c->number,
-                     c->answered);
+            snprintf(expected, sizeof expected, "ok CLIENT %d LINE %d %.*s", c->number,
+                     c->answered, c->padding, large);
         else
             snprintf(expected, sizeof expected, "ok %d", c->number + c->answered - 7);
         if (strcmp(line, expected) != 0)
@@ -95,8 +102,7 @@ check_answer(struct client *c, const char *line)
 static void
 check_end(struct client *c)
 {
-    if (c->answered != c->requests + c->says_quit || !c->has_said_goodbye ||
-        c->input_size > 0)
+    if (c->answered != c->requests + 1 || !c->has_said_goodbye || c->input_size > 0)
         fail(c, "the server closed it", "too early");
     close(c->fd);
     c->fd = -1;
@@ -130,12 +136,14 @@ static void
 fill_output(struct client *c)
 {
     while (c->sent < c->requests && c->sent - c->answered < c->window &&
-           c->output_size < sizeof c->output - 128)
-        c->output_size += write_request(c, c->sent++, c->output + c->output_size, 128);
-    if (c->sent == c->requests && c->says_quit && !c->has_said_goodbye &&
-        c->output_size < sizeof c->output - 128) {
-        memcpy(c->output + c->output_size, "quit\n", 5);
-        c->output_size += 5;
+           c->output_size < sizeof c->output - LINE_SIZE)
+        c->output_size +=
+            write_request(c, c->sent++, c->output + c->output_size, LINE_SIZE);
+    if (c->sent == c->requests && !c->has_said_goodbye &&
+        c->output_size < sizeof c->output - LINE_SIZE) {
+        const char *goodbye = c->says_quit ? "quit\n" : "upper half a li";
+        memcpy(c->output + c->output_size, goodbye, strlen(goodbye));
+        c->output_size += strlen(goodbye);
         c->has_said_goodbye = true;
     }
 }
@@ -161,10 +169,8 @@ transmit(struct client *c)
     while (fill_output(c), c->output_size > 0)
         if (!send_some(c))
             return;
-    if (c->sent == c->requests && !c->has_said_goodbye) {
-        c->has_said_goodbye = true;
-        shutdown(c->fd, SHUT_WR);
-    }
+    if (c->has_said_goodbye && !c->says_quit)
+        shutdown(c->fd, SHUT_WR); /* once is enough, more do no harm */
 }
 
 static void
@@ -179,6 +185,9 @@ start(struct client *c, int number, int port, int requests, int window)
                          .window = window,
                          .says_quit = number % 2 == 0};
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* Or the kernel would keep megabytes for a server that does not read. */
+    setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &(int){8192}, sizeof(int));
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &(int){8192}, sizeof(int));
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&address, sizeof address) < 0 ||
         fcntl(c->fd, F_SETFL, O_NONBLOCK) < 0)
         fail(c, "connect", strerror(errno));
@@ -230,7 +239,10 @@ flood(int port, int requests)
     static struct client client;
     struct pollfd polled;
 
+    memset(small, 'x', sizeof small);
+    memset(large, 'X', sizeof large);
     start(&client, 0, port, requests, requests);
+    client.padding = LONG_TEXT;
     polled = (struct pollfd){.fd = client.fd, .events = POLLOUT};
     do
         transmit(&client);
