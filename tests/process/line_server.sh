@@ -50,10 +50,10 @@ end() {
     check "SIG$1: what it says" "$(cat "$work/rest")" "${2:-* clients, * lines answered, * workers died}"
 }
 
-# meet, say TEXT, hear ANSWER, hear_end, leave: one connection.
+# meet, say TEXT, hear ANSWER, hear_end, leave: one connection. What is said arrives as one piece,
+# which bash's own printf would send line by line.
 meet() { exec {wire}<>"/dev/tcp/127.0.0.1/$port"; }
-# shellcheck disable=SC2059
-say() { printf "$1" >&"$wire"; }
+say() { env printf "$1" >&"$wire"; }
 hear() {
     local line=''
     read -r -t $deadline line <&"$wire" || true
