@@ -82,7 +82,8 @@ struct ward__actor {
     bool is_draining;
     bool is_stopping;  /* somebody asked for that, and for no draining */
     bool was_up;       /* some incarnation was */
-    size_t wants_room; /* bytes for which the host was refused; 0: none */
+    size_t refused;    /* bytes of the message that was refused last */
+    size_t wants_room; /* bytes for which the host waits; 0: none */
     uint8_t *poison;   /* owned: the frame that was in hand, until the event is out */
     size_t poison_size;
     uint8_t *spare_frame; /* owned, for a moment: what a record being made borrows */

@@ -137,6 +137,13 @@ ward__channel_say(struct ward__channel *channel,
 }
 
 bool
+ward__channel_has_unsent(const struct ward__channel *channel,
+                         const struct ward__mailbox *box)
+{
+    return channel->lane.size > channel->lane_written || ward__mailbox_is_torn(box);
+}
+
+bool
 ward__channel_is_backed_up(const struct ward__channel *channel)
 {
     return channel->lane.size - channel->lane_written > LANE_MUCH;
@@ -185,6 +192,7 @@ ward__channel_write(struct ward__channel *channel, struct ward__mailbox *box)
             channel->is_blocked = errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM;
             return channel->is_blocked ? 0 : -EPIPE;
         }
+        channel->written += (uint64_t)sent;
         if (is_lane)
             lane_wrote(channel, (size_t)sent);
         else
@@ -241,6 +249,7 @@ ward__channel_next(struct ward__channel *channel, ward_bytes *frame)
 
     if (more == 0)
         ward__framebuf_shrink(&channel->in);
+    channel->frames += more == 1;
     return more;
 }
 

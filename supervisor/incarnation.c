@@ -99,6 +99,7 @@ ward__incarnation_free(struct ward__incarnation *inc)
         return;
     loop = loop_of(inc);
     ward__credits_end_sender(inc);
+    ward__stall_forget(inc);
     ward__link_forget(&inc->actor->sys->link, inc);
     ward__loop_watch(loop, &inc->channel_watcher, -1, 0, channel_ready);
     ward__loop_watch(loop, &inc->death_watcher, -1, 0, death_ready);
@@ -263,6 +264,7 @@ ward__incarnation_write(struct ward__incarnation *inc)
             await_death(inc);
     while (is_up && is_next_due(inc));
     ward__actor_watch_progress(inc->actor);
+    ward__stall_watch(inc);
     ward__incarnation_watch(inc);
 }
 

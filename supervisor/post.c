@@ -14,6 +14,8 @@
 
 /* From so many unsent bytes on a message is written at once and not at the next turn. */
 enum { WRITE_AT_ONCE = 32 * 1024 };
+/* What was packed lies in memory that is kept for the next, unless it was large. */
+enum { SCRATCH_KEPT = 256 * 1024 };
 
 static bool
 is_message_in_hand(const struct ward__actor *actor)
@@ -225,9 +227,10 @@ deliver(struct ward__actor *to, const struct letter *letter)
         drop_new(to, letter);
         return WARD__POST_DROPPED;
     default:
-        return letter->promise == WARD__PROMISE_CREDIT && ward__credit_covers(to)
-                   ? put(to, letter)
-                   : -EAGAIN;
+        if (letter->promise == WARD__PROMISE_CREDIT && ward__credit_covers(to))
+            return put(to, letter);
+        to->refused = size;
+        return -EAGAIN;
     }
 }
 
@@ -252,7 +255,11 @@ ward__post(struct ward__actor *to, int64_t type, ward_ref sender, ward__pack_lis
         result = ward__wire_end(frame, begun, to->frame_bytes);
     }
     letter.frame = (ward_bytes){frame->data, frame->size};
-    return result < 0 ? result : deliver(to, &letter);
+    if (result == 0)
+        result = deliver(to, &letter);
+    if (frame->capacity > SCRATCH_KEPT)
+        ward__sink_done(frame);
+    return result;
 }
 
 static void
