@@ -280,13 +280,13 @@ ward__notices_dispatch(struct ward_system *sys)
 
     sys->is_in_callback = true;
     sys->dispatcher = pthread_self();
-    while (notice != last && !sys->is_free_due) {
+    while (notice != last && !sys->is_free_due && !sys->turn.is_closed) {
         notice = TAILQ_FIRST(&sys->notices.list);
         TAILQ_REMOVE(&sys->notices.list, notice, next);
         call(sys, notice);
         notice_free(notice);
     }
-    if (sys->notices.lost > 0 && !sys->is_free_due)
+    if (sys->notices.lost > 0 && !sys->is_free_due && !sys->turn.is_closed)
         tell_of_losses(sys);
     sys->is_in_callback = false;
 }

@@ -109,12 +109,6 @@ ward_system_new(ward_system **made, const ward_system_options *options)
     return 0;
 }
 
-static bool
-is_out_of_callback(void *user)
-{
-    return !((const ward_system *)user)->is_in_callback;
-}
-
 void
 ward_system_free(ward_system *sys)
 {
@@ -125,8 +119,6 @@ ward_system_free(ward_system *sys)
         ward__system_leave(sys);
         return;
     }
-    if (sys->turn.is_threaded)
-        ward__turn_wait(sys, is_out_of_callback, sys, -1);
     ward__system_release(sys);
 }
 

@@ -1,47 +1,10 @@
 /* A system on a thread of ward's own, and hosts of many threads. */
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 
-#include "harness.h"
+#include "crew.h"
 
-enum { COUNT = 1, WHO_AM_I, CRASH };
-enum { THREADS = 8, ASKS = 200 };
-
-static ward_next
-counter_receive(ward_ctx *ctx, const ward_message *msg)
-{
-    uint64_t *count = ward_state(ctx);
-
-    switch (ward_message_type(msg)) {
-    case COUNT:
-        return ward_reply(ctx, ++*count);
-    case WHO_AM_I:
-        return ward_reply(ctx, ward_incarnation(ctx));
-    case CRASH:
-        *(volatile int *)0 = 1;
-    }
-    return WARD_UNHANDLED;
-}
-
-static const ward_behavior counter = {
-    .name = "counter", .state_size = sizeof(uint64_t), .receive = counter_receive};
-static const ward_strategy restart = {.name = "restart", .max_restarts = WARD_INFINITE};
-WARD_REGISTER(counter);
-WARD_REGISTER(restart);
-
-static const ward_spec counter_spec = {
-    .id = "counter", .behavior = &counter, .strategy = &restart};
-
-static struct harness *
-threaded(void **state)
-{
-    struct harness *h = *state;
-
-    harness_reopen(h, &(ward_system_options){.threaded = true});
-    return h;
-}
+enum { ASKS = 200 };
 
 static void
 supervision_goes_on_while_the_host_does_nothing(void **state)
@@ -87,18 +50,18 @@ many_threads_ask_at_once_and_each_gets_its_own_answers(void **state)
 {
     struct harness *h = threaded(state);
     ward_ref ref = spawn(h, &counter_spec);
-    struct asker askers[THREADS];
-    pthread_t threads[THREADS];
+    struct asker askers[CREW];
+    pthread_t threads[CREW];
 
-    for (int i = 0; i < THREADS; i++) {
+    for (int i = 0; i < CREW; i++) {
         askers[i] = (struct asker){.h = h, .ref = ref};
         assert_int_equal(pthread_create(&threads[i], NULL, ask_often, &askers[i]), 0);
     }
-    for (int i = 0; i < THREADS; i++) {
+    for (int i = 0; i < CREW; i++) {
         pthread_join(threads[i], NULL);
         assert_int_equal(askers[i].failures, 0);
     }
-    assert_int_equal(ask_number(h, ref, COUNT), THREADS * ASKS + 1);
+    assert_int_equal(ask_number(h, ref, COUNT), CREW * ASKS + 1);
 }
 
 static void *
