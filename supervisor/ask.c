@@ -83,20 +83,20 @@ timed_out(struct ward__timer *timer)
     ward__system_pump(sys);
 }
 
-/* Would `asker` wait for itself? */
-static bool
-is_cycle(const struct ward__actor *asker, const struct ward__actor *to)
-{
-    while (to != asker && to->blocked_on != NULL)
-        to = to->blocked_on->to;
-    return to == asker;
-}
-
 /* With many threads the host waits in one of them only. */
 static bool
 is_one_of_many(const struct ward__actor *asker)
 {
     return asker->parent == NULL && asker->sys->turn.is_threaded;
+}
+
+/* Would `asker` wait for itself? Of many threads another one can answer whom this one asks. */
+static bool
+is_cycle(const struct ward__actor *asker, const struct ward__actor *to)
+{
+    while (to != asker && to->blocked_on != NULL && !is_one_of_many(asker))
+        to = to->blocked_on->to;
+    return to == asker;
 }
 
 int
