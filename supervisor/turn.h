@@ -46,7 +46,7 @@ void ward__turn_stop(struct ward_system *sys);
 void ward__turn_enter(struct ward_system *sys);
 void ward__turn_leave(struct ward_system *sys);
 
-/* Around a callback of the host's, inside of a call. */
+/* Around a callback or a decider of the host's. */
 void ward__turn_pause(struct ward_system *sys);
 void ward__turn_resume(struct ward_system *sys);
 
