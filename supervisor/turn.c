@@ -159,6 +159,7 @@ run_thread(void *user)
         lock(&sys->turn);
         ward__loop_turn(&sys->loop, false);
         ward__system_pump(sys);
+        ward__system_decide(sys);
         is_over = sys->turn.is_closed && atomic_load(&sys->turn.guests) == 1;
         let_go(sys);
     }
