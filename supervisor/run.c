@@ -170,10 +170,10 @@ run(ward_system *sys, int64_t deadline, bool (*is_over)(ward_system *sys))
             ward__system_pump(sys);
         if (sys->turn.is_closed)
             return -WARD_ESTOPPED;
-        if (result < 0)
-            return result;
         if (is_at_end(&round))
             return 0;
+        if (result < 0 || is_late(deadline)) /* more may be due for ever */
+            return -ETIMEDOUT;
     }
 }
 
