@@ -39,7 +39,8 @@ counter_receive(ward_ctx *ctx, const ward_message *msg)
 
     switch (ward_message_type(msg)) {
     case COUNT:
-        return answer(ctx, (int64_t)++*count);
+        *count += 1;
+        return answer(ctx, (int64_t)*count);
     case WHO_AM_I:
         return answer(ctx, ward_incarnation(ctx));
     case CRASH:
