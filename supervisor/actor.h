@@ -89,6 +89,8 @@ struct ward__actor {
     uint8_t *spare_frame; /* owned, for a moment: what a record being made borrows */
     ward_letter poison_letter;
     ward_failure *failure; /* owned: the last one */
+    bool is_undecided;     /* its decider is due, on ward's thread */
+    TAILQ_ENTRY(ward__actor) undecided;
     bool has_escalation;   /* that failure is a child's, handed up */
     bool is_failure_cause; /* it led to the restart or to the end that is under way */
     char own_reason[WARD_MAX_ID + 1]; /* of ward_stop_self */
@@ -148,6 +150,9 @@ struct ward__actor *ward__actor_record(struct ward_system *sys, const char *path
 
 /* The last record by path, absent or not, but for the root; NULL: there is none. */
 struct ward__actor *ward__actor_last(struct ward_system *sys);
+
+/* Its decider is due no more. */
+void ward__actor_is_decided(struct ward__actor *actor);
 
 /* Its name may be taken by another from now on. */
 void ward__actor_free_name(struct ward__actor *actor);
