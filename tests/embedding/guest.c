@@ -91,6 +91,8 @@ note_failure(struct guest *g, const ward_failure *failure)
         g->crashes++;
     else if (failure->cause == WARD_CAUSE_FORKSERVER)
         g->orphans++;
+    else if (failure->cause == WARD_CAUSE_SPAWN)
+        g->unborn++;
     else
         g->oddities++;
 }
@@ -170,6 +172,16 @@ guest_settle(struct guest *g)
 
 /* ---- its life ---- */
 
+int
+guest_spawn(struct guest *g, const char *id, const ward_strategy *strategy, ward_ref *ref)
+{
+    return ward_spawn(ward_system_ctx(g->sys), ref,
+                      &(ward_spec){.id = id,
+                                   .behavior = &guest_actor,
+                                   .strategy = strategy,
+                                   .args = {g->mark, strlen(g->mark) + 1}});
+}
+
 void
 guest_open(struct guest *g)
 {
@@ -190,11 +202,7 @@ guest_open(struct guest *g)
     must(ward_system_new(&g->sys, &options) == 0);
     for (int i = 0; i < GUEST_ACTORS; i++) {
         char id[] = {(char)('a' + i), '\0'};
-        must(ward_spawn(ward_system_ctx(g->sys), &g->refs[i],
-                        &(ward_spec){.id = id,
-                                     .behavior = &guest_actor,
-                                     .strategy = &scene_stubborn,
-                                     .args = {g->mark, strlen(g->mark) + 1}}) == 0);
+        must(guest_spawn(g, id, &scene_stubborn, &g->refs[i]) == 0);
     }
 }
 

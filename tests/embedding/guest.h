@@ -50,8 +50,10 @@ struct guest {
     int result;                      /* of the last dispatch */
     unsigned told, arrived, letters; /* messages that are no crashes */
     int64_t last_number;             /* of GUEST_DONE */
-    unsigned starts, crashes, orphans, oddities, losses, retries, stops;
-    unsigned crashes_due; /* crashes that were asked for */
+    unsigned starts, losses, retries, stops;
+    unsigned crashes, orphans, unborn, oddities; /* failures: died, lost with the fork
+                                                    server, never made, anything else */
+    unsigned crashes_due;                        /* crashes that were asked for */
     char mark[64];
     int marked; /* owned: ends when no worker is left */
 };
@@ -105,6 +107,10 @@ void guest_free(struct guest *g);
 
 /* Work, crashes, the loss of the fork server, and all that once more. */
 void guest_live(struct guest *g);
+
+/* One actor more. */
+int guest_spawn(struct guest *g, const char *id, const ward_strategy *strategy,
+                ward_ref *ref);
 
 /* One message to each actor. */
 void guest_tell(struct guest *g, enum guest_message type);
