@@ -75,6 +75,8 @@ void must_at(bool is_true, const char *condition, const char *file, int line);
 /* ward_early, which must succeed; before it what belongs to the test is let go. */
 void host_begin(void);
 
+/* One guest from its beginning to its end. */
+void host_life(struct guest *g, int round);
 /* That many guests one after the other; then nothing may be left: see host_look. */
 void host_lives(struct guest *g, int rounds);
 

@@ -182,8 +182,8 @@ host_must_be_as(const struct host_state *before, int64_t slack)
          now.resident_of_zygote <= before->resident_of_zygote + slack);
 }
 
-static void
-one_life(struct guest *g, int round)
+void
+host_life(struct guest *g, int round)
 {
     guest_open(g);
     guest_live(g);
@@ -199,9 +199,9 @@ host_lives(struct guest *g, int rounds)
     struct host_state before;
 
     for (int i = 0; i < warm; i++)
-        one_life(g, i);
+        host_life(g, i);
     before = host_look();
     for (int i = 0; i < rounds; i++)
-        one_life(g, i);
+        host_life(g, i);
     host_must_be_as(&before, HOST_SLACK);
 }
