@@ -139,16 +139,26 @@ zygote_rests(void)
     return state == 'S';
 }
 
-struct host_state
-host_look(void)
+/* It may look so for a moment, where the kernel has it wait for something. */
+static void
+await_rest(void)
 {
+    enum { TIMES = 5 };
     int64_t deadline = scene_now_ms() + SCENE_PATIENCE_MS;
-    pid_t zygote = ward__zygote_pid();
 
-    while (!zygote_rests()) {
+    for (int times = 0; times < TIMES;) {
+        times = zygote_rests() ? times + 1 : 0;
         must(scene_now_ms() < deadline);
         poll(NULL, 0, 1);
     }
+}
+
+struct host_state
+host_look(void)
+{
+    pid_t zygote = ward__zygote_pid();
+
+    await_rest();
     return (struct host_state){.descriptors = scene_descriptors(getpid()),
                                .descriptors_of_zygote = scene_descriptors(zygote),
                                .children = host_children(),

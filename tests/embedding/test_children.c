@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -134,7 +136,8 @@ struct own {
 };
 
 static struct own forked[OWN_MOST + 1], reaped[OWN_MOST + 1];
-static size_t forked_count, reaped_count;
+static size_t forked_count;
+static atomic_size_t reaped_count;
 
 /* Until there are no children any more: one stays until the end. */
 static void *
@@ -148,8 +151,9 @@ reap_anybody(void *arg)
             continue;
         if (own.pid < 0)
             break;
-        must(reaped_count <= OWN_MOST);
-        reaped[reaped_count++] = own;
+        must(atomic_load(&reaped_count) <= OWN_MOST);
+        reaped[atomic_load(&reaped_count)] = own;
+        atomic_fetch_add(&reaped_count, 1);
     }
     must(errno == ECHILD);
     return NULL;
@@ -171,15 +175,29 @@ start_own(struct guest *g)
 static void
 assert_each_was_reaped_once(void)
 {
-    must(reaped_count == forked_count);
+    must(atomic_load(&reaped_count) == forked_count);
     for (size_t i = 0; i < forked_count; i++) {
         size_t at = 0;
 
-        while (at < reaped_count && reaped[at].pid != forked[i].pid)
+        while (at < forked_count && reaped[at].pid != forked[i].pid)
             at++;
-        must(at < reaped_count);
+        must(at < forked_count);
         must(reaped[at].status == forked[i].status);
         reaped[at].pid = 0;
+    }
+}
+
+static void
+live_beside_a_reaper(struct guest *g, int rounds)
+{
+    int64_t deadline;
+
+    for (int i = 0; i < rounds; i++)
+        host_life(g, i);
+    deadline = scene_now_ms() + SCENE_PATIENCE_MS;
+    while (atomic_load(&reaped_count) < forked_count) {
+        must(scene_now_ms() < deadline);
+        poll(NULL, 0, 1);
     }
 }
 
@@ -202,7 +220,8 @@ static void
 host_with_a_reaper(void *arg)
 {
     struct guest g = {.meanwhile = start_own};
-    int ends[2];
+    struct host_state before;
+    int ends[2], rounds = scene_rounds(ROUNDS);
     pthread_t reaper;
     pid_t lasting;
 
@@ -210,7 +229,10 @@ host_with_a_reaper(void *arg)
     must(pipe2(ends, O_CLOEXEC) == 0);
     lasting = start_lasting_child(ends);
     must(pthread_create(&reaper, NULL, reap_anybody, arg) == 0);
-    host_lives(&g, scene_rounds(ROUNDS));
+    live_beside_a_reaper(&g, rounds / 5 + 1);
+    before = host_look();
+    live_beside_a_reaper(&g, rounds);
+    host_must_be_as(&before, HOST_SLACK);
     forked[forked_count++] = (struct own){lasting, 0};
     close(ends[1]);
     must(pthread_join(reaper, NULL) == 0);
