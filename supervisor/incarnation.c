@@ -35,11 +35,13 @@ loop_of(struct ward__incarnation *inc)
 void
 ward__incarnation_watch(struct ward__incarnation *inc)
 {
+    /* What is owed is said when it can write again, whoever wrote the last of the lane. */
+    bool is_writing = inc->channel.is_blocked || inc->is_owed_grants;
     int events = 0;
 
     if (inc->pidfd >= 0 && !inc->is_dead && !inc->channel.is_eof &&
         inc->doom != WARD__DOOM_PROTOCOL)
-        events = WARD__READABLE | (inc->channel.is_blocked ? WARD__WRITABLE : 0);
+        events = WARD__READABLE | (is_writing ? WARD__WRITABLE : 0);
     ward__loop_watch(loop_of(inc), &inc->channel_watcher, inc->channel.fd, events,
                      channel_ready);
 }
@@ -355,6 +357,9 @@ ward__incarnation_catch_up(struct ward__incarnation *inc)
         read_some(inc);
     } while (inc->channel.received > before && inc->channel.received < limit &&
              is_trusted(inc));
+    /* The doorbell may have been among it, and it rings once. */
+    ward__actor_room(inc->actor);
+    ward__incarnation_write(inc);
 }
 
 static void

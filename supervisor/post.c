@@ -82,8 +82,8 @@ ward__post_room(const struct ward__actor *to, uint64_t *messages, uint64_t *byte
     held(to, messages, bytes);
     *messages = left(*messages, to->mailbox.limit_messages);
     *bytes = left(*bytes, to->mailbox.limit_bytes);
-    if (in_all < *bytes)
-        *bytes = in_all;
+    if (to->parent != NULL && in_all < *bytes)
+        *bytes = in_all; /* the host's own is not among them */
 }
 
 bool
@@ -208,13 +208,24 @@ drop_oldest(struct ward__actor *to)
     return true;
 }
 
+/* Where all mailboxes together are full, dropping from this one is of no use. */
+static bool
+is_sum_full(const struct ward__actor *to, size_t size)
+{
+    return to->parent != NULL && !ward__mailbox_sum_has_room(&to->mailbox, size);
+}
+
 static int
 deliver(struct ward__actor *to, const struct letter *letter)
 {
     size_t size = letter->frame.size;
+    bool is_drop = to->spec.mailbox.when_full == WARD_DROP_NEW ||
+                   to->spec.mailbox.when_full == WARD_DROP_OLDEST;
 
     if (letter->promise == WARD__PROMISE_OWN || finds_room(to, size))
         return put(to, letter);
+    if (is_drop && is_sum_full(to, size))
+        return -EAGAIN;
     switch (to->spec.mailbox.when_full) {
     case WARD_DROP_OLDEST:
         while (!has_room(to, size))
