@@ -242,15 +242,21 @@ waited_too_long(struct ward__timer *timer)
     ward__system_pump(sys);
 }
 
-/* May it wait for the target? Not where the target waits for it, and not for other mailboxes to
- * get empty: among them is its own. */
+/* All mailboxes together have no room. Nobody waits for others to get empty: among them is its
+ * own. */
+static bool
+is_all_taken(const struct ward_system *sys)
+{
+    return sys->mailbox_sum.bytes >= sys->mailbox_sum.limit;
+}
+
+/* May it wait for the target? Not where the target waits for it. */
 static int
 may_wait(const struct ward__credit *credit)
 {
     const struct ward__actor *to = credit->to;
-    const struct ward__mailbox_sum *sum = &to->sys->mailbox_sum;
 
-    if (to->spec.mailbox.when_full != WARD_WAIT || sum->bytes >= sum->limit)
+    if (to->spec.mailbox.when_full != WARD_WAIT || is_all_taken(to->sys))
         return -EAGAIN;
     return ward__ask_is_cycle(credit->sender->actor, to) ? -EDEADLK : 0;
 }
@@ -329,8 +335,11 @@ ward__credits_go_on(struct ward__actor *to)
         sharers++;
     for (credit = TAILQ_FIRST(&to->owed_credits); credit != NULL; credit = next) {
         next = TAILQ_NEXT(credit, owed);
-        if (!refill(credit, sharers))
+        if (!refill(credit, sharers)) {
+            if (credit->is_waiting && is_all_taken(to->sys))
+                answer(credit, -EAGAIN);
             continue;
+        }
         leave_line(credit);
         if (credit->is_waiting)
             answer(credit, 0);
