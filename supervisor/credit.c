@@ -248,17 +248,23 @@ waited_too_long(struct ward__timer *timer)
     ward__system_pump(sys);
 }
 
-/* May it wait for the target? Not where the target waits for it, and not for other mailboxes to
- * get empty: among them is its own. */
+/* All mailboxes together have no room. Nobody waits for others to get empty: among them is its
+ * own. The host's is not. */
+static bool
+is_all_taken(const struct ward__actor *to)
+{
+    const struct ward__mailbox_sum *sum = &to->sys->mailbox_sum;
+
+    return to->parent != NULL && sum->bytes >= sum->limit;
+}
+
+/* May it wait for the target? Not where the target waits for it. */
 static int
 may_wait(const struct ward__credit *credit)
 {
     const struct ward__actor *to = credit->to;
-    const struct ward__mailbox_sum *sum = &to->sys->mailbox_sum;
 
-    bool is_sum_full = to->parent != NULL && sum->bytes >= sum->limit;
-
-    if (to->spec.mailbox.when_full != WARD_WAIT || is_sum_full)
+    if (to->spec.mailbox.when_full != WARD_WAIT || is_all_taken(to))
         return -EAGAIN;
     return ward__ask_is_cycle(credit->sender->actor, to) ? -EDEADLK : 0;
 }
@@ -337,8 +343,11 @@ ward__credits_go_on(struct ward__actor *to)
         sharers++;
     for (credit = TAILQ_FIRST(&to->owed_credits); credit != NULL; credit = next) {
         next = TAILQ_NEXT(credit, owed);
-        if (!refill_unasked(credit, sharers))
+        if (!refill_unasked(credit, sharers)) {
+            if (credit->is_waiting && is_all_taken(to))
+                answer(credit, -EAGAIN);
             continue;
+        }
         leave_line(credit);
         if (credit->is_waiting)
             answer(credit, 0);

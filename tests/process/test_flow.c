@@ -467,30 +467,67 @@ all_mailboxes_together_are_bounded(void **state)
     assert_int_equal(h->room_count, 1);
 }
 
+/* Tells bytes until not one more has room. */
+static void
+fill_up(struct harness *h, ward_ref to)
+{
+    static char bytes[40000];
+    size_t size = sizeof bytes;
+
+    while (size > 0)
+        if (ward_tell(h->ctx, to, NUMBER, 0, ((ward_bytes){bytes, size})) < 0)
+            size = size * 3 / 4;
+}
+
 static void
 a_worker_goes_on_when_another_mailbox_makes_room(void **state)
 {
     struct harness *h = *state;
     struct gated a;
     ward_ref b, c;
-    char *bytes = calloc(1, 40000);
-    size_t size = 40000;
 
     harness_reopen(
         h, &(ward_system_options){.mailbox_bytes = 50000, .credit = {.messages = 1}});
     a = spawn_gated(h, "a", (ward_mailbox_options){0});
     b = spawn_noter(h, "b");
     c = spawn_noter(h, "c");
-    while (size > 0)
-        if (ward_tell(h->ctx, a.ref, NUMBER, 0, ((ward_bytes){bytes, size})) < 0)
-            size /= 2;
-    free(bytes);
+    fill_up(h, a.ref);
     /* To tell b is -EAGAIN, also for the host; so c is told when there is room. */
     assert_result(ward_tell(h->ctx, c, FILL, b, 0, 100), -EAGAIN);
     open_gate(&a);
     settle(h);
     assert_result(ward_tell(h->ctx, c, FILL, b, 0, 100), 0);
     assert_int_equal(await_mail(h, FILLED)->number, 100);
+}
+
+static void
+who_waits_is_refused_when_others_take_all_the_room(void **state)
+{
+    enum { OTHERS = 3, CREDIT = 8 };
+    struct harness *h = *state;
+    struct gated a, others[OTHERS];
+    const char *const ids[OTHERS] = {"x", "y", "z"};
+    ward_ref b;
+
+    harness_reopen(h, &(ward_system_options){.mailbox_bytes = 50000,
+                                             .credit = {.messages = CREDIT}});
+    a = spawn_gated(h, "a",
+                    (ward_mailbox_options){.messages = 1, .when_full = WARD_WAIT});
+    b = spawn_noter(h, "b");
+    for (int i = 0; i < OTHERS; i++) {
+        others[i] = spawn_gated(h, ids[i], (ward_mailbox_options){0});
+        assert_result(ward_tell(h->ctx, others[i].ref, FILL, b, 0, CREDIT), 0);
+    }
+    assert_result(ward_tell(h->ctx, b, FILL, a.ref, 0, 100), 0);
+    linger(h, 50);
+    fill_up(h, b);
+    for (int i = 0; i < OTHERS; i++) { /* on credit, beyond the bounds */
+        open_gate(&others[i]);
+        assert_int_equal(await_mail(h, FILLED)->number, CREDIT);
+    }
+    /* Now a has room, but all is taken by what b has not handled. */
+    open_gate(&a);
+    assert_string_equal(await_mail(h, FILLED)->text, "EAGAIN");
 }
 
 static void
@@ -551,6 +588,7 @@ main(void)
         TEST(one_that_fills_and_crashes_again_and_again_is_bounded),
         TEST(all_mailboxes_together_are_bounded),
         TEST(a_worker_goes_on_when_another_mailbox_makes_room),
+        TEST(who_waits_is_refused_when_others_take_all_the_room),
         TEST(no_more_actors_than_the_system_allows),
         TEST(workers_are_refused_by_a_host_that_does_not_listen),
         TEST(a27_drop_new_keeps_the_first_two),
