@@ -258,7 +258,7 @@ is_all_taken(const struct ward__actor *to)
     return to->parent != NULL && sum->bytes >= sum->limit;
 }
 
-/* May it wait for the target? Not where the target waits for it. */
+/* May it wait for the target? Not where the target waits for it, nor when it is to stop. */
 static int
 may_wait(const struct ward__credit *credit)
 {
@@ -266,6 +266,8 @@ may_wait(const struct ward__credit *credit)
 
     if (to->spec.mailbox.when_full != WARD_WAIT || is_all_taken(to))
         return -EAGAIN;
+    if (credit->sender->channel.is_halting)
+        return -ECANCELED;
     return ward__ask_is_cycle(credit->sender->actor, to) ? -EDEADLK : 0;
 }
 
@@ -368,6 +370,16 @@ ward__credits_say(struct ward__incarnation *sender)
 }
 
 /* ---- ends ---- */
+
+void
+ward__credits_cancel(struct ward__incarnation *sender)
+{
+    struct ward__credit *credit;
+
+    RB_FOREACH (credit, ward__credit_tree, &sender->credits)
+        if (credit->is_waiting)
+            answer(credit, -ECANCELED);
+}
 
 void
 ward__credits_end_target(struct ward__actor *to)

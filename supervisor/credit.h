@@ -43,6 +43,9 @@ bool ward__credits_are_owed(const struct ward__actor *to);
 /* The worker reads again: what could not be said to it is said. */
 void ward__credits_say(struct ward__incarnation *sender);
 
+/* The sender is to stop: it waits for no room. */
+void ward__credits_cancel(struct ward__incarnation *sender);
+
 /* The life of a target, or a sender, is over. */
 void ward__credits_end_target(struct ward__actor *to);
 void ward__credits_end_sender(struct ward__incarnation *sender);

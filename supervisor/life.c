@@ -10,6 +10,7 @@
 #include "ipc/clock.h"
 #include "ipc/failure.h"
 #include "supervisor/ask.h"
+#include "supervisor/credit.h"
 #include "supervisor/deadline.h"
 #include "supervisor/death.h"
 #include "supervisor/ending.h"
@@ -278,6 +279,7 @@ do_halt(struct ward__actor *actor)
         ward__actor_set_deadline(actor, &actor->deadline, actor->shutdown_ms,
                                  ward__actor_stop_is_late);
         ward__channel_halt(&actor->now->channel);
+        ward__credits_cancel(actor->now);
         ward__actor_say(actor, pack_halt, NULL);
     }
 }

@@ -75,11 +75,8 @@ ask_host(struct ward__worker *w, ward_ref to, int timeout_ms)
 {
     struct ward__credit_frame asked = {.to = to, .timeout_ms = timeout_ms};
     struct ward__answer answer;
-    int result = ward__call_begin(w, &asked.request);
 
-    if (result == 0)
-        result = ward__call_send(w, asked.request, pack_credit, &asked);
-    return result == 0 ? ward__call_await(w, asked.request, &answer) : result;
+    return ward__call_to_finish(w, &asked.request, pack_credit, &asked, &answer);
 }
 
 /* More credit, from what has been granted already or by asking. */

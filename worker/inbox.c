@@ -154,14 +154,15 @@ sort(struct ward__worker *w, ward_bytes bytes, const struct ward__frame *frame)
 }
 
 int
-ward__inbox_await(struct ward__worker *w, uint64_t request, struct ward__answer *answer)
+ward__inbox_await(struct ward__worker *w, uint64_t request, bool until_halt,
+                  struct ward__answer *answer)
 {
     struct ward__frame frame;
     ward_bytes bytes;
 
     pin(w);
     ward__outbox_flush(&w->outbox);
-    while (!w->is_halting) {
+    while (!w->is_halting || !until_halt) {
         next_bytes(w, &bytes, -1);
         read_frame(w, bytes, &frame);
         if (frame.kind == WARD__ANSWER && frame.as.answer.request == request) {

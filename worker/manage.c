@@ -17,12 +17,8 @@ ward__worker_manage(ward_ctx *ctx, enum ward__manage_op op, ward_ref of, const c
     struct ward__worker *w = (struct ward__worker *)ctx;
     struct ward__manage manage = {.op = op, .of = of, .id = id};
     struct ward__answer answer;
-    int result = ward__call_begin(w, &manage.request);
+    int result = ward__call(w, &manage.request, pack_manage, &manage, &answer);
 
-    if (result == 0)
-        result = ward__call_send(w, manage.request, pack_manage, &manage);
-    if (result == 0)
-        result = ward__call_await(w, manage.request, &answer);
     if (result < 0)
         return result;
     if (managed->ref != NULL)
@@ -45,14 +41,10 @@ ward__worker_start_child(ward_ctx *ctx, ward_ref supervisor, const ward_spec *sp
     struct ward__answer answer;
     int result = ward__crossing_begin(&spawn.spec, spec);
 
-    if (result == 0)
-        result = ward__call_begin(w, &spawn.request);
-    if (result == 0)
-        result = ward__call_send(w, spawn.request, pack_spawn, &spawn);
     if (result < 0)
         return result;
     answer.ref = (ward_ref){0, 0};
-    result = ward__call_await(w, spawn.request, &answer);
+    result = ward__call(w, &spawn.request, pack_spawn, &spawn, &answer);
     if (answer.ref.id != 0)
         *ref = answer.ref; /* also with -WARD_EALREADY_STARTED */
     return result;

@@ -165,41 +165,52 @@ worker_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_rep
 
 /* Publishes what was sent so far and waits for the answer to the last of it. */
 static int
-await(struct ward__worker *w, uint64_t handle, struct ward__answer *answer)
+await(struct ward__worker *w, uint64_t handle, bool until_halt,
+      struct ward__answer *answer)
 {
     int result;
 
     ward__outbox_publish(&w->outbox);
-    result = ward__inbox_await(w, handle, answer);
+    result = ward__inbox_await(w, handle, until_halt, answer);
     close_request(w, handle);
     return result < 0 ? result : (int)answer->status;
 }
 
+static int
+call(struct ward__worker *w, uint64_t *request, bool until_halt,
+     void (*pack)(struct ward__sink *sink, const void *what), const void *what,
+     struct ward__answer *answer)
+{
+    int result = open_request(w, NULL, NULL, request);
+
+    if (result < 0)
+        return result;
+    result = ward__outbox_put(&w->outbox, pack, what);
+    if (result < 0) {
+        close_request(w, *request);
+        return result;
+    }
+    return await(w, *request, until_halt, answer);
+}
+
 int
-ward__call_begin(struct ward__worker *w, uint64_t *request)
+ward__call(struct ward__worker *w, uint64_t *request,
+           void (*pack)(struct ward__sink *sink, const void *what), const void *what,
+           struct ward__answer *answer)
 {
     int result = check_not_cleanup(w);
 
     if (result == 0 && w->is_halting)
         result = -ECANCELED;
-    return result == 0 ? open_request(w, NULL, NULL, request) : result;
+    return result < 0 ? result : call(w, request, true, pack, what, answer);
 }
 
 int
-ward__call_send(struct ward__worker *w, uint64_t request,
-                void (*pack)(struct ward__sink *sink, const void *what), const void *what)
+ward__call_to_finish(struct ward__worker *w, uint64_t *request,
+                     void (*pack)(struct ward__sink *sink, const void *what),
+                     const void *what, struct ward__answer *answer)
 {
-    int result = ward__outbox_put(&w->outbox, pack, what);
-
-    if (result < 0)
-        close_request(w, request);
-    return result;
-}
-
-int
-ward__call_await(struct ward__worker *w, uint64_t request, struct ward__answer *answer)
-{
-    return await(w, request, answer);
+    return call(w, request, false, pack, what, answer);
 }
 
 static int
@@ -225,7 +236,7 @@ worker_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
         close_request(w, handle);
         return result;
     }
-    result = await(w, handle, &answer);
+    result = await(w, handle, true, &answer);
     if (result < 0)
         return result;
     copy = ward__message_copy(WARD_REPLY, answer.values);
@@ -293,11 +304,7 @@ worker_spawn(ward_ctx *ctx, ward_ref *ref, const ward_spec *spec)
     int result = ward__crossing_begin(&spawn.spec, spec);
 
     if (result == 0)
-        result = ward__call_begin(w, &spawn.request);
-    if (result == 0)
-        result = ward__call_send(w, spawn.request, pack_spawn, &spawn);
-    if (result == 0)
-        result = ward__call_await(w, spawn.request, &answer);
+        result = ward__call(w, &spawn.request, pack_spawn, &spawn, &answer);
     if (result == -ECANCELED)
         return -ESHUTDOWN;
     if (result == 0)
@@ -356,11 +363,7 @@ worker_lookup(ward_ctx *ctx, const char *path, ward_ref *ref)
     int result = strlen(path) <= WARD_MAX_PATH ? 0 : -ENOENT;
 
     if (result == 0)
-        result = ward__call_begin(w, &lookup.request);
-    if (result == 0)
-        result = ward__call_send(w, lookup.request, pack_lookup, &lookup);
-    if (result == 0)
-        result = ward__call_await(w, lookup.request, &answer);
+        result = ward__call(w, &lookup.request, pack_lookup, &lookup, &answer);
     if (result == 0)
         *ref = answer.ref;
     return result;

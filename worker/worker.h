@@ -90,8 +90,8 @@ int ward__inbox_next(struct ward__worker *w, struct ward__frame *frame,
                      int64_t deadline_ms);
 
 /* Waits, inside a handler, for the answer to a request; whatever else comes is put off. 0, or
- * -ECANCELED: HALT came. The answer's bytes are valid until the handler returns. */
-int ward__inbox_await(struct ward__worker *w, uint64_t request,
+ * -ECANCELED: HALT came, and `until_halt`. The answer's bytes are valid until the handler returns. */
+int ward__inbox_await(struct ward__worker *w, uint64_t request, bool until_halt,
                       struct ward__answer *answer);
 
 /* Takes from the socket what is there, without waiting: grants, HALT; the rest is put off. */
@@ -119,15 +119,17 @@ void ward__phase_set(struct ward__worker *w, ward_phase phase);
 
 /* ---- verbs.c: questions to the host that block ---- */
 
-/* A number for it. 0; -EPERM: in a cleanup; -ECANCELED: it halts; -ENOMEM. */
-int ward__call_begin(struct ward__worker *w, uint64_t *request);
-/* 0, or a negative code, and it is over. */
-int ward__call_send(struct ward__worker *w, uint64_t request,
-                    void (*pack)(struct ward__sink *sink, const void *what),
-                    const void *what);
-/* Publishes, and waits. The answer's status; its values lie in the arena. */
-int ward__call_await(struct ward__worker *w, uint64_t request,
-                     struct ward__answer *answer);
+/*
+ * Asks: `request`, a part of what is packed, gets its number; publishes, and waits. The answer's
+ * status, its values lie in the arena; -EPERM: in a cleanup; -ECANCELED: it halts; -ENOMEM.
+ */
+int ward__call(struct ward__worker *w, uint64_t *request,
+               void (*pack)(struct ward__sink *sink, const void *what), const void *what,
+               struct ward__answer *answer);
+/* The same for what the message in hand needs to be finished: HALT does not end it. */
+int ward__call_to_finish(struct ward__worker *w, uint64_t *request,
+                         void (*pack)(struct ward__sink *sink, const void *what),
+                         const void *what, struct ward__answer *answer);
 
 /* ---- credit.c: how much may be sent to whom ---- */
 

@@ -352,6 +352,25 @@ who_waits_for_room_ends_in_order_when_it_is_stopped(void **state)
 }
 
 static void
+a_message_in_hand_is_finished_though_it_needs_credit(void **state)
+{
+    struct harness *h = *state;
+    ward_ref a, b;
+
+    harness_reopen(h, &(ward_system_options){.credit = {.messages = 3}});
+    a = spawn_noter(h, "a");
+    b = spawn_noter(h, "b");
+    assert_result(ward_tell(h->ctx, b, FILL, a, 0, KEPT), 0);
+    while (ward_mailbox_count(h->sys, b) == 0)
+        ward_run_for(h->sys, 0);
+    ward_run_for(h->sys, 1);
+    assert_result(ward_stop(h->ctx, b), 0);
+    assert_string_equal(await_mail(h, FILLED)->text, "");
+    settle(h);
+    assert_numbers(h, a, 0, KEPT);
+}
+
+static void
 who_waits_for_one_that_ends_goes_on(void **state)
 {
     struct harness *h = *state;
@@ -582,6 +601,7 @@ main(void)
         TEST(an_ask_whose_message_is_dropped_fails),
         TEST(the_end_of_a_watched_actor_is_never_dropped),
         TEST(who_waits_for_room_ends_in_order_when_it_is_stopped),
+        TEST(a_message_in_hand_is_finished_though_it_needs_credit),
         TEST(who_waits_for_one_that_ends_goes_on),
         TEST(two_that_wait_for_each_other_are_told),
         TEST(an_ask_waits_for_room_no_longer_than_its_time),
