@@ -102,8 +102,9 @@ struct ward__actor {
     SLIST_HEAD(ward__owed_list, ward__owed) owed; /* owned: answers */
     struct ward__timer owed_deadline;             /* of those that wait until it is up */
 
-    struct ward__ask_list asks_in;     /* it is to answer */
-    struct ward__ask_list asks_out;    /* its incarnation has asked */
+    struct ward__ask_list asks_in;  /* it is to answer */
+    struct ward__ask_list asks_out; /* its incarnation has asked */
+    size_t asks_out_count;
     struct ward__actor *waits_for;     /* to answer, or to have room; NULL: nobody */
     LIST_HEAD(, ward__credit) credits; /* of those that send to it */
     size_t credit_count;               /* how many there are */

@@ -33,6 +33,7 @@ ask_free(struct ward__ask *ask)
     ward__timer_cancel(&sys->loop, &ask->timeout);
     TAILQ_REMOVE(&ask->to->asks_in, ask, in);
     TAILQ_REMOVE(&ask->from.asker->asks_out, ask, out);
+    ask->from.asker->asks_out_count--;
     if (ask->from.is_blocking)
         ask->from.asker->waits_for = NULL;
     free(ask);
@@ -42,6 +43,18 @@ static void
 pack_answer(struct ward__sink *sink, const void *what)
 {
     ward__wire_answer(sink, what);
+}
+
+static void
+say_answer(struct ward__actor *asker, const struct ward__answer *answer)
+{
+    struct ward__incarnation *inc = asker->now;
+
+    if (inc != NULL && inc->is_asking && inc->request == answer->request) {
+        inc->is_asking = false;
+        inc->answered_at = inc->channel.lane_said + 1;
+    }
+    ward__actor_say(asker, pack_answer, answer);
 }
 
 /* Ends it: the one way out. */
@@ -65,7 +78,7 @@ finish(struct ward__ask *ask, int status, ward_raw values)
     } else if (from.asker->incarnation == incarnation) {
         struct ward__answer answer = {
             .request = from.request, .status = status, .values = values};
-        ward__actor_say(from.asker, pack_answer, &answer);
+        say_answer(from.asker, &answer);
     }
 }
 
@@ -122,6 +135,7 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
     ask->to = to;
     TAILQ_INSERT_TAIL(&to->asks_in, ask, in);
     TAILQ_INSERT_TAIL(&from->asker->asks_out, ask, out);
+    from->asker->asks_out_count++;
     result = ward__post(to, type, ask->ref, pack, what, from->promise);
     if (result != 0) {
         ask_free(ask);
@@ -229,7 +243,7 @@ ward__answer_request(struct ward__actor *asker, uint32_t incarnation, uint64_t r
     struct ward__answer answer = {.request = request, .status = status, .ref = ref};
 
     if (asker->incarnation == incarnation)
-        ward__actor_say(asker, pack_answer, &answer);
+        say_answer(asker, &answer);
 }
 
 void
@@ -237,5 +251,5 @@ ward__answer_values(struct ward__actor *asker, uint64_t request, ward_raw values
 {
     struct ward__answer answer = {.request = request, .values = values};
 
-    ward__actor_say(asker, pack_answer, &answer);
+    say_answer(asker, &answer);
 }

@@ -148,8 +148,10 @@ ward__channel_say(struct ward__channel *channel,
     begun = ward__wire_begin(&channel->lane);
     pack(&channel->lane, what);
     result = ward__wire_end(&channel->lane, begun, UINT32_MAX);
-    if (result == 0)
+    if (result == 0) {
         channel->lane_frames++;
+        channel->lane_said += channel->lane.size - begun;
+    }
     return result;
 }
 
@@ -186,6 +188,7 @@ static void
 lane_wrote(struct ward__channel *channel, size_t size)
 {
     channel->lane_written += size;
+    channel->lane_told += size;
     if (channel->lane_written < channel->lane.size)
         return;
     ward__sink_done(&channel->lane);

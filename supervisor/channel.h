@@ -30,8 +30,9 @@ struct ward__channel {
     uint64_t received; /* bytes of the worker's stream, whether by socket or by page */
     struct ward__sink lane; /* frames not yet written */
     size_t lane_written;
-    uint32_t lane_frames; /* given to the lane so far */
-    bool is_blocked;      /* the socket takes no more: wait until it can be written */
+    uint32_t lane_frames;          /* given to the lane so far */
+    uint64_t lane_said, lane_told; /* bytes ever given to the lane, and to the socket */
+    bool is_blocked; /* the socket takes no more: wait until it can be written */
     bool is_eof;
 };
 

@@ -91,6 +91,18 @@ code_of(ward_letter why)
     return why == WARD_LETTER_STOPPED ? -WARD_ESTOPPED : -WARD_EUNHANDLED;
 }
 
+/* A worker may ask for ever what nobody answers, and each ask takes memory of the host's. */
+enum { ASKS_MOST = 64 * 1024 };
+
+static int
+ask_for(struct ward__incarnation *inc, const struct ward__ask_from *from,
+        struct ward__actor *to, const struct ward__ask_frame *ask)
+{
+    if (inc->actor->asks_out_count >= ASKS_MOST)
+        return -EAGAIN;
+    return ward__ask_new(from, to, ask->timeout_ms, ask->type, pack_same, &ask->values);
+}
+
 static void
 handle_ask(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
@@ -112,8 +124,7 @@ handle_ask(struct ward__incarnation *inc, const struct ward__frame *frame)
     if (to->spec.mailbox.when_full == WARD_WAIT)
         from.promise =
             WARD__PROMISE_CREDIT; /* elsewhere the asker can be told the truth */
-    result =
-        ward__ask_new(&from, to, ask->timeout_ms, ask->type, pack_same, &ask->values);
+    result = ask_for(inc, &from, to, ask);
     if (result < 0)
         refuse(inc, ask->request, result);
     ward__credit_review(inc, to);
@@ -172,9 +183,31 @@ handle_end(struct ward__incarnation *inc, const struct ward__frame *frame)
         ward__actor_end(actor, (int)frame->as.end.how);
 }
 
+/* The answers to these are in its mailbox whether or not there is room. */
+enum { ENDS_WATCHED_MOST = 256 * 1024 };
+
+static bool
+watches_too_many(struct ward__incarnation *inc)
+{
+    const struct ward__mailbox *box = &inc->actor->mailbox;
+
+    if (box->done_number > inc->ends_watched_from) {
+        inc->ends_watched_from = box->tail_number;
+        inc->ends_watched = 0;
+    }
+    return ++inc->ends_watched > ENDS_WATCHED_MOST;
+}
+
 static void
 handle_watch(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
+    bool is_answered = frame->as.watch.on &&
+                       ward__actor_find(inc->actor->sys, frame->as.watch.ref) == NULL;
+
+    if (is_answered && watches_too_many(inc)) {
+        ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "watches of nobody");
+        return;
+    }
     if (ward__watch_set(inc->actor, frame->as.watch.ref, frame->as.watch.on) < 0)
         ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "watch");
 }
@@ -279,8 +312,53 @@ static void (*const handlers[])(struct ward__incarnation *inc,
     [WARD__CREDIT] = handle_credit,
 };
 
+/* The request that the worker blocks on. */
+static bool
+is_blocking(const struct ward__frame *frame, uint64_t *request)
+{
+    switch (frame->kind) {
+    case WARD__ASK:
+        *request = frame->as.ask.request;
+        return frame->as.ask.is_blocking;
+    case WARD__SPAWN:
+        *request = frame->as.spawn.request;
+        return true;
+    case WARD__LOOKUP:
+        *request = frame->as.lookup.request;
+        return true;
+    case WARD__MANAGE:
+        *request = frame->as.manage.request;
+        return true;
+    case WARD__CREDIT:
+        *request = frame->as.credit.request;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Who blocks on a request has read the answer to the one before; who does not read would have the
+ * host keep answers without end. */
+static bool
+is_in_turn(struct ward__incarnation *inc, const struct ward__frame *frame)
+{
+    uint64_t request;
+
+    if (!is_blocking(frame, &request))
+        return true;
+    if (inc->answered_at > inc->channel.lane_told) {
+        ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "a request before its answer");
+        return false;
+    }
+    inc->is_asking = true;
+    inc->request = request;
+    return true;
+}
+
 void
 ward__frame_handle(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
+    if (!is_in_turn(inc, frame))
+        return;
     handlers[frame->kind](inc, frame);
 }

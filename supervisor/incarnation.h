@@ -43,6 +43,11 @@ struct ward__incarnation {
     struct ward__channel channel;
     struct ward__credit_tree credits; /* owned: with those it sends to */
     bool is_owed_grants;              /* it did not read: they wait */
+    bool is_asking;                   /* it blocks on `request` */
+    uint64_t request;                 /* the last that it blocked on */
+    uint64_t answered_at;  /* so far the lane is written when the answer begins */
+    uint64_t ends_watched; /* answers to watches of nobody that it may not have read, */
+    uint64_t ends_watched_from; /* since its mailbox was at that number */
     struct ward__io channel_watcher;
     struct ward__io death_watcher;
     int pidfd;        /* owned; -1: not known yet */

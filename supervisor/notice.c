@@ -49,17 +49,36 @@ is_flood(const struct ward__notice *notice)
                                             notice->event.kind == WARD_EVENT_DEAD_LETTER);
 }
 
-/* Beside what it carries each has a size. */
+/* Beside what it carries each has a size, and most of them carry little. */
 static size_t
 size_of(const struct ward__notice *notice)
 {
     size_t size = sizeof *notice;
 
+    if (notice->path != NULL)
+        size += strlen(notice->path);
     if (notice->text != NULL)
         size += strlen(notice->text);
     if (notice->message != NULL)
-        size += notice->message->values.size;
+        size += sizeof *notice->message + notice->message->values.size;
     return size;
+}
+
+static size_t
+size_of_messages(const ward_failure *failure)
+{
+    size_t size = failure->message.size;
+
+    return failure->last != NULL ? size + failure->last->message.size : size;
+}
+
+/* What of it counts as made at will. */
+static size_t
+flood_of(const struct ward__notice *notice)
+{
+    if (is_flood(notice))
+        return size_of(notice);
+    return notice->failure != NULL ? size_of_messages(notice->failure) : 0;
 }
 
 static void
@@ -67,11 +86,10 @@ append(struct ward__notices *notices, struct ward__notice *notice)
 {
     TAILQ_INSERT_TAIL(&notices->list, notice, next);
     notice->number = ++notices->last_number;
-    if (is_flood(notice))
-        notices->flood_bytes += size_of(notice);
+    notices->flood_bytes += flood_of(notice);
     if (notice->kind == NOTICE_MESSAGE) {
         notices->message_count++;
-        notices->message_bytes += notice->message->values.size;
+        notices->message_bytes += size_of(notice);
     }
 }
 
@@ -79,11 +97,10 @@ static void
 take_out(struct ward__notices *notices, struct ward__notice *notice)
 {
     TAILQ_REMOVE(&notices->list, notice, next);
-    if (is_flood(notice))
-        notices->flood_bytes -= size_of(notice);
+    notices->flood_bytes -= flood_of(notice);
     if (notice->kind == NOTICE_MESSAGE) {
         notices->message_count--;
-        notices->message_bytes -= notice->message->values.size;
+        notices->message_bytes -= size_of(notice);
     }
 }
 
@@ -128,8 +145,25 @@ copy_text(const char *text, bool *is_short)
     return copy;
 }
 
+/* Every failure is told; where too much waits already, without the bytes of its message. */
+static ward_failure *
+copy_failure(const struct ward__notices *notices, const ward_failure *failure)
+{
+    ward_failure lean = *failure, last;
+
+    if (notices->flood_bytes < FLOOD_MOST)
+        return ward__failure_copy(failure);
+    lean.message = (ward_bytes){NULL, 0};
+    if (lean.last != NULL) {
+        last = *lean.last;
+        last.message = (ward_bytes){NULL, 0};
+        lean.last = &last;
+    }
+    return ward__failure_copy(&lean);
+}
+
 static struct ward__notice *
-copy_event(const ward_event *event)
+copy_event(const struct ward__notices *notices, const ward_event *event)
 {
     struct ward__notice *notice = WARD__NEW(calloc(1, sizeof *notice));
     bool is_short = false;
@@ -141,7 +175,7 @@ copy_event(const ward_event *event)
     notice->path = copy_text(event->path, &is_short);
     notice->text = copy_text(event->text, &is_short);
     if (event->failure != NULL) {
-        notice->failure = ward__failure_copy(event->failure);
+        notice->failure = copy_failure(notices, event->failure);
         is_short |= notice->failure == NULL;
     }
     if (event->message != NULL) {
@@ -169,7 +203,7 @@ ward__notice_event(struct ward_system *sys, const ward_event *event)
 
     if (sys->options.on_event == NULL)
         return;
-    notice = copy_event(event);
+    notice = copy_event(&sys->notices, event);
     if (notice == NULL || (is_flood(notice) && sys->notices.flood_bytes >= FLOOD_MOST)) {
         notice_free(notice);
         sys->notices.lost++;
@@ -195,6 +229,12 @@ ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
     notice->message->sender = sender;
     append(&sys->notices, notice);
     return 0;
+}
+
+size_t
+ward__notice_size(size_t values)
+{
+    return sizeof(struct ward__notice) + sizeof(ward_message) + values;
 }
 
 bool

@@ -18,7 +18,8 @@ struct ward__notices {
     TAILQ_HEAD(ward__notice_list, ward__notice) list; /* owned */
     uint64_t last_number;
     uint64_t lost;
-    uint64_t message_count, message_bytes; /* of messages to the host */
+    uint64_t message_count,
+        message_bytes;    /* of messages to the host, with all that they take */
     uint64_t flood_bytes; /* of what workers can make at will: logs, dead letters */
 };
 
@@ -31,6 +32,9 @@ void ward__notice_event(struct ward_system *sys, const ward_event *event);
 /* A message to the root. 0; -ENOMEM. */
 int ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
                          ward_raw values);
+
+/* What a message with so many bytes of values takes. */
+size_t ward__notice_size(size_t values);
 
 /* The message to the root that has waited longest is dropped, a dead letter. False: there is none
  * that may be. */

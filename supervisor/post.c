@@ -129,7 +129,7 @@ has_room(const struct ward__actor *to, size_t size)
         return ward__mailbox_has_room(box, size, is_message_in_hand(to));
     held(to, &messages, &bytes);
     return messages < box->limit_messages &&
-           (bytes == 0 || size <= left(bytes, box->limit_bytes));
+           (bytes == 0 || ward__notice_size(size) <= left(bytes, box->limit_bytes));
 }
 
 /* The page may know of room that nobody has looked for. */

@@ -90,8 +90,10 @@ typedef struct ward_failure {
 
     bool has_message;     /* a message was in hand */
     int64_t message_type; /* its type */
-    ward_bytes message;   /* its values as sent: one msgpack array */
-    unsigned attempt;     /* which try it was */
+    ward_bytes
+        message; /* its values as sent: one msgpack array; empty in an event when more than
+                             64 MiB wait to be told */
+    unsigned attempt; /* which try it was */
 
     int64_t uptime_ms; /* from ready to the end; 0 if it never was ready */
     int64_t user_us;   /* processor time */

@@ -92,7 +92,8 @@ typedef ward_next (*ward_on_reply)(ward_ctx *ctx, int status, const ward_message
 /*
  * [both] Sends a message; the answer comes to `on_reply` within `timeout_ms` (or
  * WARD_INFINITE). What ends with the incarnation that asked: no callback comes then.
- * 0; as ward_tell; then no callback comes.
+ * 0; as ward_tell; then no callback comes. A worker that has 65,536 asks under way gets -EAGAIN for
+ * another.
  */
 WARD_API int ward_ask_then_values(ward_ctx *ctx, ward_ref to, int timeout_ms,
                                   ward_on_reply on_reply, void *user,
