@@ -30,6 +30,9 @@ if(WARD_SANITIZE MATCHES "undefined")
     target_compile_options(ward_may_crash INTERFACE -fno-sanitize=null,integer-divide-by-zero)
 endif()
 
+# What the run under the thread sanitizer needs.
+add_custom_target(ward_threads)
+
 # ward_register(NAME name FOLDER folder LABELS label... TIMEOUT s SOAK_TIMEOUT s
 #     [SERIAL] COMMAND command...)
 # add_test with what all our tests share. The labels are the folder and the given ones
@@ -64,7 +67,8 @@ endfunction()
 
 # ward_test(NAME name FOLDER folder SOURCES file... [LABELS gate;soak] [TIMEOUT s]
 #     [SOAK_TIMEOUT s] [SERIAL] [WRAP function...] [LIBRARIES target...])
-# A cmocka program that sees the internal symbols. WRAP lets the test replace a function
+# A cmocka program that sees the internal symbols. What has the label threads is a part of the
+# target ward_threads, which the run under the thread sanitizer builds. WRAP lets the test replace a function
 # of libc by __wrap_<function> for the whole program.
 function(ward_test)
     cmake_parse_arguments(PARSE_ARGV 0 arg
@@ -84,6 +88,9 @@ function(ward_test)
     foreach(function IN LISTS arg_WRAP)
         target_link_options(${target} PRIVATE LINKER:--wrap=${function})
     endforeach()
+    if("threads" IN_LIST arg_LABELS)
+        add_dependencies(ward_threads ${target})
+    endif()
     set(serial)
     if(arg_SERIAL OR arg_FOLDER STREQUAL "stress")
         set(serial SERIAL)
@@ -123,12 +130,13 @@ function(ward_fuzz)
     target_link_libraries(${target} PRIVATE ward_static_for_tests ${arg_LIBRARIES})
 endfunction()
 
-# ward_example(<name> [SOURCES file...] [ARGS argument...] [TIMEOUT s] [LIBRARIES target...])
+# ward_example(<name> [SOURCES file...] [ARGS argument...] [TIMEOUT s] [LIBRARIES target...]
+#     [LABELS gate;soak])
 # Builds <name>.c against the public headers only. If <name>.expected lies beside it, a
 # test runs the program with ARGS, and <name>.input, if there is one, as standard input, and
 # compares.
 function(ward_example name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;ARGS;LIBRARIES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;ARGS;LIBRARIES;LABELS")
     set(target example_${name})
     add_executable(${target} ${name}.c ${arg_SOURCES})
     set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name})
@@ -143,11 +151,16 @@ function(ward_example name)
         set(input /dev/null)
     endif()
     if(EXISTS ${expected})
-        set(timeout)
-        if(arg_TIMEOUT)
-            set(timeout TIMEOUT ${arg_TIMEOUT})
+        set(options)
+        foreach(option LABELS TIMEOUT)
+            if(DEFINED arg_${option})
+                list(APPEND options ${option} ${arg_${option}})
+            endif()
+        endforeach()
+        if("threads" IN_LIST arg_LABELS)
+            add_dependencies(ward_threads ${target})
         endif()
-        ward_register(NAME ${name} FOLDER examples ${timeout}
+        ward_register(NAME ${name} FOLDER examples ${options}
             COMMAND ${BASH} ${PROJECT_SOURCE_DIR}/tests/compare-output.sh
                 -i ${input} ${expected} $<TARGET_FILE:${target}> ${arg_ARGS})
     endif()

@@ -1,9 +1,11 @@
 #!/bin/bash
 # test.sh [LABEL]: from a bare machine to tested. Without LABEL it runs the gate: all tests of
-# that label under dev and asan, lint, and the fuzz targets for WARD_FUZZ_SECONDS (30) each.
+# that label under dev and asan, those of threads under tsan, lint, and the fuzz targets for
+# WARD_FUZZ_SECONDS (30) each.
 #
 #   test.sh unit        one folder of tests/, or examples, or any other label: dev and asan
 #   test.sh lint        dev only: what lint looks at is the same under every preset
+#   test.sh tsan        what hosts of many threads do, under the thread sanitizer
 #   test.sh fuzz        the fuzz targets
 #   test.sh soak        the full numbers of stress and process; takes long
 #
@@ -34,13 +36,15 @@ fail() {
     echo "test.sh: $1" >&2
 }
 
-# run PRESET LABELS: builds the preset and runs the tests whose labels match.
+# run PRESET LABELS [TARGET]: builds the preset, or that target of it, and runs the tests whose
+# labels match.
 run() {
     local preset=$1 labels=$2 report total failures idle status=0
     report=$PWD/build/$preset/report.xml
 
     echo "== $preset: $labels"
-    if ! { cmake --preset "$preset" && cmake --build --preset "$preset"; }; then
+    if ! { cmake --preset "$preset" &&
+        cmake --build --preset "$preset" ${3:+--target "$3"}; }; then
         fail "$preset does not build"
         return 0
     fi
@@ -66,6 +70,10 @@ run() {
     fi
 }
 
+run_tsan() {
+    run tsan '^threads$' ward_threads
+}
+
 # Until the first target is declared there is nothing to fuzz; from then on one must run.
 run_fuzz() {
     if grep -q '^ward_fuzz(' tests/fuzz/CMakeLists.txt; then
@@ -80,7 +88,11 @@ case $label in
 gate)
     run dev '^gate$'
     run asan '^gate$'
+    run_tsan
     run_fuzz
+    ;;
+tsan)
+    run_tsan
     ;;
 lint)
     run dev '^lint$'

@@ -96,6 +96,14 @@ ward__actor_free_name(struct ward__actor *actor)
     actor->has_name = false;
 }
 
+void
+ward__actor_is_decided(struct ward__actor *actor)
+{
+    if (actor->is_undecided)
+        TAILQ_REMOVE(&actor->sys->undecided, actor, undecided);
+    actor->is_undecided = false;
+}
+
 /* ---- making ---- */
 
 /* Zero is the default, WARD_ZERO 0, WARD_INFINITE no limit. */
@@ -485,6 +493,7 @@ ward__actor_free(struct ward__actor *actor)
     ward__actor_free_name(actor);
     if (!actor->is_absent)
         actor->sys->actor_count--;
+    ward__actor_is_decided(actor);
     if (actor->ref.id != 0)
         ward__slots_remove(&actor->sys->actors, actor->ref.id);
     ward__change_forget(actor);

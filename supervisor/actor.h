@@ -82,12 +82,15 @@ struct ward__actor {
     bool is_draining;
     bool is_stopping;  /* somebody asked for that, and for no draining */
     bool was_up;       /* some incarnation was */
-    size_t wants_room; /* bytes for which the host was refused; 0: none */
+    size_t refused;    /* bytes of the message that was refused last */
+    size_t wants_room; /* bytes for which the host waits; 0: none */
     uint8_t *poison;   /* owned: the frame that was in hand, until the event is out */
     size_t poison_size;
     uint8_t *spare_frame; /* owned, for a moment: what a record being made borrows */
     ward_letter poison_letter;
     ward_failure *failure; /* owned: the last one */
+    bool is_undecided;     /* its decider is due, on ward's thread */
+    TAILQ_ENTRY(ward__actor) undecided;
     bool has_escalation;   /* that failure is a child's, handed up */
     bool is_failure_cause; /* it led to the restart or to the end that is under way */
     char own_reason[WARD_MAX_ID + 1]; /* of ward_stop_self */
@@ -147,6 +150,9 @@ struct ward__actor *ward__actor_record(struct ward_system *sys, const char *path
 
 /* The last record by path, absent or not, but for the root; NULL: there is none. */
 struct ward__actor *ward__actor_last(struct ward_system *sys);
+
+/* Its decider is due no more. */
+void ward__actor_is_decided(struct ward__actor *actor);
 
 /* Its name may be taken by another from now on. */
 void ward__actor_free_name(struct ward__actor *actor);

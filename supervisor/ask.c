@@ -83,19 +83,20 @@ timed_out(struct ward__timer *timer)
     ward__system_pump(sys);
 }
 
-bool
-ward__ask_is_cycle(const struct ward__actor *asker, const struct ward__actor *to)
-{
-    while (to != asker && to->waits_for != NULL)
-        to = to->waits_for;
-    return to == asker;
-}
-
 /* With many threads the host waits in one of them only. */
 static bool
 is_one_of_many(const struct ward__actor *asker)
 {
     return asker->parent == NULL && asker->sys->turn.is_threaded;
+}
+
+/* Of many threads another one can answer whom this one asks. */
+bool
+ward__ask_is_cycle(const struct ward__actor *asker, const struct ward__actor *to)
+{
+    while (to != asker && to->waits_for != NULL && !is_one_of_many(asker))
+        to = to->waits_for;
+    return to == asker;
 }
 
 int

@@ -148,6 +148,8 @@ static const struct doom_record dooms[] = {
     [WARD__DOOM_START] = {WARD_CAUSE_TIMEOUT, WARD_BY_SELF, "it was not ready in time"},
     [WARD__DOOM_MESSAGE] = {WARD_CAUSE_TIMEOUT, WARD_BY_SELF,
                             "a message was not finished in time"},
+    [WARD__DOOM_STALL] = {WARD_CAUSE_TIMEOUT, WARD_BY_SELF,
+                          "half a frame was not followed by the rest in time"},
     [WARD__DOOM_STOP] = {WARD_CAUSE_TIMEOUT, WARD_BY_SELF, "it did not stop in time"},
     [WARD__DOOM_PROTOCOL] = {WARD_CAUSE_PROTOCOL, WARD_BY_SELF, "it broke the protocol"},
     [WARD__DOOM_MEMORY] = {WARD_CAUSE_MEMORY, WARD_BY_WARD, "the host has no memory"},

@@ -121,19 +121,43 @@ ward__channel_close(struct ward__channel *channel)
 
 /* ---- writing ---- */
 
+/* Moves what is not written to the front when half of it all is: to a worker that is always a little
+ * behind the lane is never empty. */
+static void
+close_up(struct ward__channel *channel)
+{
+    struct ward__sink *lane = &channel->lane;
+    size_t written = channel->lane_written;
+
+    if (written <= LANE_MUCH || written < lane->size - written)
+        return;
+    memmove(lane->data, lane->data + written, lane->size - written);
+    lane->size -= written;
+    channel->lane_written = 0;
+}
+
 int
 ward__channel_say(struct ward__channel *channel,
                   void (*pack)(struct ward__sink *sink, const void *what),
                   const void *what)
 {
-    size_t begun = ward__wire_begin(&channel->lane);
+    size_t begun;
     int result;
 
+    close_up(channel);
+    begun = ward__wire_begin(&channel->lane);
     pack(&channel->lane, what);
     result = ward__wire_end(&channel->lane, begun, UINT32_MAX);
     if (result == 0)
         channel->lane_frames++;
     return result;
+}
+
+bool
+ward__channel_has_unsent(const struct ward__channel *channel,
+                         const struct ward__mailbox *box)
+{
+    return channel->lane.size > channel->lane_written || ward__mailbox_is_torn(box);
 }
 
 bool
@@ -185,6 +209,7 @@ ward__channel_write(struct ward__channel *channel, struct ward__mailbox *box)
             channel->is_blocked = errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM;
             return channel->is_blocked ? 0 : -EPIPE;
         }
+        channel->written += (uint64_t)sent;
         if (is_lane)
             lane_wrote(channel, (size_t)sent);
         else
@@ -241,6 +266,7 @@ ward__channel_next(struct ward__channel *channel, ward_bytes *frame)
 
     if (more == 0)
         ward__framebuf_shrink(&channel->in);
+    channel->frames += more == 1;
     return more;
 }
 

@@ -25,6 +25,8 @@ struct ward__channel {
     size_t outbox_size;
     bool is_halting; /* HALT was said, maybe before it was open */
     struct ward__framebuf in;
+    uint64_t frames;   /* of the worker's that were taken */
+    uint64_t written;  /* bytes that the socket took */
     uint64_t received; /* bytes of the worker's stream, whether by socket or by page */
     struct ward__sink lane; /* frames not yet written */
     size_t lane_written;
@@ -83,6 +85,10 @@ bool ward__channel_is_idle(const struct ward__channel *channel,
 
 /* Asks the worker to begin no message any more; HALT wakes it if it sleeps. */
 void ward__channel_halt(struct ward__channel *channel);
+
+/* Is there anything of the lane, or of a message that has begun, that the socket has not taken? */
+bool ward__channel_has_unsent(const struct ward__channel *channel,
+                              const struct ward__mailbox *box);
 
 /* Does much of the lane wait for the worker to read? */
 bool ward__channel_is_backed_up(const struct ward__channel *channel);

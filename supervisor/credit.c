@@ -161,18 +161,13 @@ missing(int64_t have, int64_t wanted)
     return have < wanted ? wanted - have : 0;
 }
 
-/* Grants what there is. True if the sender has something to go on with. A worker that does not
- * read gets nothing more to read. */
+/* Grants what there is. True if the sender has something to go on with. */
 static bool
 refill(struct ward__credit *credit, uint64_t sharers)
 {
     struct ward__purse share = share_of(credit->to, sharers);
     struct ward__purse more;
 
-    if (ward__channel_is_backed_up(&credit->sender->channel)) {
-        credit->sender->is_owed_grants = true;
-        return false;
-    }
     if (ward__purse_is_empty(&share))
         return !ward__purse_is_empty(&credit->left);
     more = (struct ward__purse){missing(credit->left.messages, share.messages),
@@ -182,6 +177,17 @@ refill(struct ward__credit *credit, uint64_t sharers)
     ward__purse_add(&credit->left, &more);
     grant(credit->sender, credit->to->ref, more);
     return true;
+}
+
+/* The same for one that did not ask just now: while it does not read, it gets nothing more to read. */
+static bool
+refill_unasked(struct ward__credit *credit, uint64_t sharers)
+{
+    if (!ward__channel_is_backed_up(&credit->sender->channel))
+        return refill(credit, sharers);
+    credit->sender->is_owed_grants = true;
+    ward__incarnation_watch(credit->sender);
+    return false;
 }
 
 static void
@@ -217,7 +223,7 @@ ward__credit_review(struct ward__incarnation *sender, struct ward__actor *to)
     if (credit->left.messages > most->messages / 2 &&
         credit->left.bytes > most->bytes / 2)
         return;
-    if (!refill(credit, 1))
+    if (!refill_unasked(credit, 1))
         owe(credit);
 }
 
@@ -252,11 +258,13 @@ waited_too_long(struct ward__timer *timer)
 }
 
 /* All mailboxes together have no room. Nobody waits for others to get empty: among them is its
- * own. */
+ * own. The host's is not. */
 static bool
-is_all_taken(const struct ward_system *sys)
+is_all_taken(const struct ward__actor *to)
 {
-    return sys->mailbox_sum.bytes >= sys->mailbox_sum.limit;
+    const struct ward__mailbox_sum *sum = &to->sys->mailbox_sum;
+
+    return to->parent != NULL && sum->bytes >= sum->limit;
 }
 
 /* May it wait for the target? Not where the target waits for it. */
@@ -265,7 +273,7 @@ may_wait(const struct ward__credit *credit)
 {
     const struct ward__actor *to = credit->to;
 
-    if (to->spec.mailbox.when_full != WARD_WAIT || is_all_taken(to->sys))
+    if (to->spec.mailbox.when_full != WARD_WAIT || is_all_taken(to))
         return -EAGAIN;
     return ward__ask_is_cycle(credit->sender->actor, to) ? -EDEADLK : 0;
 }
@@ -344,8 +352,8 @@ ward__credits_go_on(struct ward__actor *to)
         sharers++;
     for (credit = TAILQ_FIRST(&to->owed_credits); credit != NULL; credit = next) {
         next = TAILQ_NEXT(credit, owed);
-        if (!refill(credit, sharers)) {
-            if (credit->is_waiting && is_all_taken(to->sys))
+        if (!refill_unasked(credit, sharers)) {
+            if (credit->is_waiting && is_all_taken(to))
                 answer(credit, -EAGAIN);
             continue;
         }

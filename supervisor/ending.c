@@ -153,4 +153,5 @@ ward__actor_conclude(struct ward__actor *actor)
     ward__owed_ended(actor, is_ignored ? -WARD_EIGNORED : -WARD_ESTART);
     hand_up(actor);
     ward__actor_end_life(actor);
+    ward__actor_room(actor->sys->root); /* what it held may be room for others */
 }

@@ -35,11 +35,13 @@ loop_of(struct ward__incarnation *inc)
 void
 ward__incarnation_watch(struct ward__incarnation *inc)
 {
+    /* What is owed is said when it can write again, whoever wrote the last of the lane. */
+    bool is_writing = inc->channel.is_blocked || inc->is_owed_grants;
     int events = 0;
 
     if (inc->pidfd >= 0 && !inc->is_dead && !inc->channel.is_eof &&
         inc->doom != WARD__DOOM_PROTOCOL)
-        events = WARD__READABLE | (inc->channel.is_blocked ? WARD__WRITABLE : 0);
+        events = WARD__READABLE | (is_writing ? WARD__WRITABLE : 0);
     ward__loop_watch(loop_of(inc), &inc->channel_watcher, inc->channel.fd, events,
                      channel_ready);
 }
@@ -99,6 +101,7 @@ ward__incarnation_free(struct ward__incarnation *inc)
         return;
     loop = loop_of(inc);
     ward__credits_end_sender(inc);
+    ward__stall_forget(inc);
     ward__link_forget(&inc->actor->sys->link, inc);
     ward__loop_watch(loop, &inc->channel_watcher, -1, 0, channel_ready);
     ward__loop_watch(loop, &inc->death_watcher, -1, 0, death_ready);
@@ -263,6 +266,7 @@ ward__incarnation_write(struct ward__incarnation *inc)
             await_death(inc);
     while (is_up && is_next_due(inc));
     ward__actor_watch_progress(inc->actor);
+    ward__stall_watch(inc);
     ward__incarnation_watch(inc);
 }
 
@@ -353,6 +357,9 @@ ward__incarnation_catch_up(struct ward__incarnation *inc)
         read_some(inc);
     } while (inc->channel.received > before && inc->channel.received < limit &&
              is_trusted(inc));
+    /* The doorbell may have been among it, and it rings once. */
+    ward__actor_room(inc->actor);
+    ward__incarnation_write(inc);
 }
 
 static void

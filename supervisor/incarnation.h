@@ -16,6 +16,7 @@
 #include "supervisor/conduct.h"
 #include "supervisor/control.h"
 #include "supervisor/loop.h"
+#include "supervisor/stall.h"
 
 struct ward__actor;
 struct ward__credit;
@@ -28,6 +29,7 @@ enum ward__doom {
     WARD__DOOM_KILL,    /* ward_kill */
     WARD__DOOM_START,   /* the start deadline */
     WARD__DOOM_MESSAGE, /* the deadline of a message */
+    WARD__DOOM_STALL,   /* a frame stays half way */
     WARD__DOOM_STOP,    /* the stop deadline, or a brutal stop */
     WARD__DOOM_PROTOCOL,
     WARD__DOOM_MEMORY, /* the host has no memory to go on with it */
@@ -65,6 +67,7 @@ struct ward__incarnation {
     bool is_queued;
     TAILQ_ENTRY(ward__incarnation) queued;
     struct ward__timer answer_deadline;
+    struct ward__stall stall;
 };
 
 /* A process is asked for, and its first frame laid ready. 0; or a negative code, and there is

@@ -226,9 +226,11 @@ ask_decider(struct ward__actor *actor)
         return WARD_DIRECTIVE_STOP;
     if (strategy == NULL || strategy->decider == NULL)
         return WARD_DIRECTIVE_RESTART;
+    ward__turn_pause(actor->sys);
     ward__is_in_decider = true;
     directive = strategy->decider(actor->failure);
     ward__is_in_decider = false;
+    ward__turn_resume(actor->sys);
     return directive;
 }
 

@@ -140,8 +140,13 @@ ward__mailbox_has_room(const struct ward__mailbox *box, size_t size, bool in_han
     uint64_t bytes, messages;
 
     ward__mailbox_held(box, in_hand, &bytes, &messages);
-    if (messages >= box->limit_messages || !fits(bytes, box->limit_bytes, size))
-        return false;
+    return messages < box->limit_messages && fits(bytes, box->limit_bytes, size) &&
+           ward__mailbox_sum_has_room(box, size);
+}
+
+bool
+ward__mailbox_sum_has_room(const struct ward__mailbox *box, size_t size)
+{
     return box->sum == NULL || fits(box->sum->bytes, box->sum->limit, size);
 }
 

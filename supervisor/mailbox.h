@@ -55,6 +55,9 @@ int ward__mailbox_append(struct ward__mailbox *box, const void *frame, size_t si
  * says there is one. */
 bool ward__mailbox_has_room(const struct ward__mailbox *box, size_t size, bool in_hand);
 
+/* Have all mailboxes together room for it? */
+bool ward__mailbox_sum_has_room(const struct ward__mailbox *box, size_t size);
+
 /* What counts against the limits. */
 void ward__mailbox_held(const struct ward__mailbox *box, bool in_hand, uint64_t *bytes,
                         uint64_t *messages);

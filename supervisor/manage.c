@@ -410,7 +410,7 @@ answer_look(struct ward__actor *asker, const struct ward__manage *m,
     ward__sink_clear(scratch);
     pack_look(scratch, of, (enum ward__manage_op)m->op, &managed);
     ward_childspec_free(spec);
-    if (scratch->error == 0 && scratch->size > asker->sys->frame_bytes - ANSWER_SLACK)
+    if (scratch->error == 0 && scratch->size > asker->frame_bytes - ANSWER_SLACK)
         return -EMSGSIZE;
     if (scratch->error < 0)
         return scratch->error;

@@ -351,13 +351,13 @@ ward__notices_dispatch(struct ward_system *sys)
     sys->is_in_callback = true;
     sys->dispatcher = pthread_self();
     while ((notice = TAILQ_FIRST(&sys->notices.list)) != NULL && notice->number <= last &&
-           !sys->is_free_due) {
+           !sys->is_free_due && !sys->turn.is_closed) {
         take_out(&sys->notices, notice);
         call(sys, notice);
         notice_free(notice);
     }
     ward__actor_room(sys->root);
-    if (sys->notices.lost > 0 && !sys->is_free_due)
+    if (sys->notices.lost > 0 && !sys->is_free_due && !sys->turn.is_closed)
         tell_of_losses(sys);
     sys->is_in_callback = false;
 }

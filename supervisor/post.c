@@ -14,6 +14,8 @@
 
 /* From so many unsent bytes on a message is written at once and not at the next turn. */
 enum { WRITE_AT_ONCE = 32 * 1024 };
+/* What was packed lies in memory that is kept for the next, unless it was large. */
+enum { SCRATCH_KEPT = 256 * 1024 };
 
 static bool
 is_message_in_hand(const struct ward__actor *actor)
@@ -80,8 +82,8 @@ ward__post_room(const struct ward__actor *to, uint64_t *messages, uint64_t *byte
     held(to, messages, bytes);
     *messages = left(*messages, to->mailbox.limit_messages);
     *bytes = left(*bytes, to->mailbox.limit_bytes);
-    if (in_all < *bytes)
-        *bytes = in_all;
+    if (to->parent != NULL && in_all < *bytes)
+        *bytes = in_all; /* the host's own is not among them */
 }
 
 bool
@@ -206,13 +208,24 @@ drop_oldest(struct ward__actor *to)
     return true;
 }
 
+/* Where all mailboxes together are full, dropping from this one is of no use. */
+static bool
+is_sum_full(const struct ward__actor *to, size_t size)
+{
+    return to->parent != NULL && !ward__mailbox_sum_has_room(&to->mailbox, size);
+}
+
 static int
 deliver(struct ward__actor *to, const struct letter *letter)
 {
     size_t size = letter->frame.size;
+    bool is_drop = to->spec.mailbox.when_full == WARD_DROP_NEW ||
+                   to->spec.mailbox.when_full == WARD_DROP_OLDEST;
 
     if (letter->promise == WARD__PROMISE_OWN || finds_room(to, size))
         return put(to, letter);
+    if (is_drop && is_sum_full(to, size))
+        return -EAGAIN;
     switch (to->spec.mailbox.when_full) {
     case WARD_DROP_OLDEST:
         while (!has_room(to, size))
@@ -225,9 +238,10 @@ deliver(struct ward__actor *to, const struct letter *letter)
         drop_new(to, letter);
         return WARD__POST_DROPPED;
     default:
-        return letter->promise == WARD__PROMISE_CREDIT && ward__credit_covers(to)
-                   ? put(to, letter)
-                   : -EAGAIN;
+        if (letter->promise == WARD__PROMISE_CREDIT && ward__credit_covers(to))
+            return put(to, letter);
+        to->refused = size;
+        return -EAGAIN;
     }
 }
 
@@ -252,7 +266,11 @@ ward__post(struct ward__actor *to, int64_t type, ward_ref sender, ward__pack_lis
         result = ward__wire_end(frame, begun, to->frame_bytes);
     }
     letter.frame = (ward_bytes){frame->data, frame->size};
-    return result < 0 ? result : deliver(to, &letter);
+    if (result == 0)
+        result = deliver(to, &letter);
+    if (frame->capacity > SCRATCH_KEPT)
+        ward__sink_done(frame);
+    return result;
 }
 
 static void

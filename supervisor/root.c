@@ -80,7 +80,7 @@ want_room(struct ward__actor *actor)
 {
     if (actor->sys->is_stopping)
         return;
-    actor->wants_room = actor->sys->scratch.size;
+    actor->wants_room = actor->refused;
     ward__actor_room(actor);
 }
 

@@ -11,6 +11,48 @@
 
 /* ---- waiting ---- */
 
+static bool
+is_late(int64_t deadline)
+{
+    return deadline >= 0 && ward__clock_ms() >= deadline;
+}
+
+static void
+wake(struct ward__timer *timer)
+{
+    (void)timer; /* that the loop turned is all */
+}
+
+static int
+turn_until(ward_system *sys, bool (*is_over)(void *user), void *user, int64_t deadline)
+{
+    struct ward__timer alarm = {0};
+    int result = 0;
+
+    if (deadline > ward__clock_ms())
+        ward__timer_set(&sys->loop, &alarm, deadline, wake);
+    for (;;) {
+        ward__system_pump(sys);
+        if (is_over(user))
+            break;
+        if (is_late(deadline)) {
+            result = -ETIMEDOUT;
+            break;
+        }
+        ward__loop_turn(&sys->loop, true);
+    }
+    ward__timer_cancel(&sys->loop, &alarm);
+    return result;
+}
+
+static int
+wait_until(ward_system *sys, bool (*is_over)(void *user), void *user, int64_t deadline)
+{
+    if (sys->turn.is_threaded)
+        return ward__turn_wait(sys, is_over, user, deadline);
+    return turn_until(sys, is_over, user, deadline);
+}
+
 struct wait {
     ward_system *sys;
     bool (*is_over)(void *user);
@@ -25,44 +67,13 @@ is_wait_over(void *user)
     return wait->is_over(wait->user) || wait->sys->has_stopped;
 }
 
-static void
-wake(struct ward__timer *timer)
-{
-    (void)timer; /* that the loop turned is all */
-}
-
-static int
-turn_until(struct wait *wait, int64_t deadline)
-{
-    ward_system *sys = wait->sys;
-    struct ward__timer alarm = {0};
-    int result = 0;
-
-    if (deadline > ward__clock_ms())
-        ward__timer_set(&sys->loop, &alarm, deadline, wake);
-    for (;;) {
-        ward__system_pump(sys);
-        if (is_wait_over(wait))
-            break;
-        if (deadline >= 0 && ward__clock_ms() >= deadline) {
-            result = -ETIMEDOUT;
-            break;
-        }
-        ward__loop_turn(&sys->loop, true);
-    }
-    ward__timer_cancel(&sys->loop, &alarm);
-    return result;
-}
-
 int
 ward__run_until(ward_system *sys, bool (*is_over)(void *user), void *user,
                 int64_t deadline)
 {
     struct wait wait = {sys, is_over, user};
 
-    if (!sys->turn.is_threaded)
-        return turn_until(&wait, deadline);
-    return ward__turn_wait(sys, is_wait_over, &wait, deadline);
+    return wait_until(sys, is_wait_over, &wait, deadline);
 }
 
 static int64_t
@@ -86,13 +97,6 @@ enter_outside(ward_system *sys)
 
 /* ---- callbacks ---- */
 
-/* One thread at a time calls them. */
-static bool
-is_dispatch_due(const ward_system *sys)
-{
-    return ward__notices_are_due(&sys->notices) && !sys->is_in_callback;
-}
-
 /* Without a thread of ward's own: what is due is done. */
 static void
 turn_once(ward_system *sys)
@@ -107,8 +111,8 @@ turn_once(ward_system *sys)
 static bool
 dispatch(ward_system *sys)
 {
-    if (sys->is_in_callback)
-        return false; /* another thread is at it */
+    if (sys->is_in_callback || sys->turn.is_closed)
+        return false; /* another thread is at it, or frees the system */
     ward__turn_hear(&sys->turn);
     ward__notices_dispatch(sys);
     if (!sys->is_free_due)
@@ -125,18 +129,30 @@ outcome(const ward_system *sys)
     return sys->has_failed ? -WARD_EFAILED : 0;
 }
 
-/* What ends the waiting between two rounds of callbacks. */
 struct round {
     ward_system *sys;
     bool (*is_over)(ward_system *sys);
 };
 
+/* Callbacks have been called, and no more will come. */
+static bool
+is_at_end(const struct round *round)
+{
+    ward_system *sys = round->sys;
+
+    return !sys->is_in_callback && !ward__notices_are_due(&sys->notices) &&
+           (sys->has_stopped || round->is_over(sys));
+}
+
+/* What ends the waiting between two rounds of callbacks: never the callback of another thread, which
+ * needs its turn to return. */
 static bool
 is_round_over(void *user)
 {
     const struct round *round = user;
+    bool is_due = ward__notices_are_due(&round->sys->notices);
 
-    return is_dispatch_due(round->sys) || round->is_over(round->sys);
+    return (is_due && !round->sys->is_in_callback) || is_at_end(round);
 }
 
 /* Runs loop and callbacks in turn. 1: it was freed. */
@@ -147,17 +163,17 @@ run(ward_system *sys, int64_t deadline, bool (*is_over)(ward_system *sys))
 
     turn_once(sys);
     for (;;) {
-        int result = ward__run_until(sys, is_round_over, &round, deadline);
+        int result = wait_until(sys, is_round_over, &round, deadline);
         if (dispatch(sys))
             return 1;
         if (!sys->turn.is_threaded)
             ward__system_pump(sys);
         if (sys->turn.is_closed)
             return -WARD_ESTOPPED;
-        if (result < 0)
-            return result;
-        if (!ward__notices_are_due(&sys->notices) && (sys->has_stopped || is_over(sys)))
+        if (is_at_end(&round))
             return 0;
+        if (result < 0 || is_late(deadline)) /* more may be due for ever */
+            return -ETIMEDOUT;
     }
 }
 
@@ -208,7 +224,9 @@ ward_system_dispatch(ward_system *sys)
     turn_once(sys);
     if (dispatch(sys))
         return 1;
-    if (sys->has_stopped && !ward__notices_are_due(&sys->notices))
+    if (sys->turn.is_closed)
+        result = -WARD_ESTOPPED;
+    else if (sys->has_stopped && !ward__notices_are_due(&sys->notices))
         result = sys->has_failed ? -WARD_EFAILED : 1;
     ward__system_leave(sys);
     return result;

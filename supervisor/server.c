@@ -310,11 +310,18 @@ control_ready(struct ward__io *watcher, int events)
     struct ward_system *sys = link->sys;
 
     for (int i = 0; link->is_up && (events & WARD__READABLE) && i < 64; i++) {
-        struct ward__control news;
+        struct ward__control news = {.kind = 0};
         int fds[WARD__FDS_MAX];
         size_t fd_count = 0;
         int result = ward__packet_receive(link->server.control, &news, sizeof news, fds,
                                           &fd_count);
+        if (result == -EMFILE && news.kind == WARD__CONTROL_SPAWNED) {
+            /* There was no room for its pidfd. Its socket is closed now; it was not told to go,
+             * and ends. */
+            news = (struct ward__control){
+                .kind = WARD__CONTROL_FAILED, .error = -EMFILE, .id = news.id};
+            result = 1;
+        }
         if (result <= 0)
             break; /* nothing more; or it is gone, and its pidfd says so */
         for (size_t extra = 1; extra < fd_count; extra++)

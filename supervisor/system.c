@@ -109,6 +109,7 @@ ward_system_new(ward_system **made, const ward_system_options *options)
         options->credit.bytes != 0 ? options->credit.bytes : CREDIT_BYTES};
     RB_INIT(&sys->paths);
     TAILQ_INIT(&sys->changes);
+    TAILQ_INIT(&sys->undecided);
     ward__turn_init(&sys->turn);
     ward__oom_begin(&sys->oom);
     ward__notices_init(&sys->notices);
@@ -122,12 +123,6 @@ ward_system_new(ward_system **made, const ward_system_options *options)
     return 0;
 }
 
-static bool
-is_out_of_callback(void *user)
-{
-    return !((const ward_system *)user)->is_in_callback;
-}
-
 void
 ward_system_free(ward_system *sys)
 {
@@ -138,8 +133,6 @@ ward_system_free(ward_system *sys)
         ward__system_leave(sys);
         return;
     }
-    if (sys->turn.is_threaded)
-        ward__turn_wait(sys, is_out_of_callback, sys, -1);
     ward__system_release(sys);
 }
 
@@ -186,6 +179,24 @@ ward__system_fail(ward_system *sys, const ward_failure *failure)
     sys->is_broken = true; /* carried out where nobody holds an actor */
 }
 
+static bool
+is_for_wards_thread(const struct ward__actor *actor)
+{
+    return actor->sys->turn.is_threaded && actor->node.state == WARD__NODE_DECIDING &&
+           actor->strategy != NULL && actor->strategy->decider != NULL;
+}
+
+static void
+do_effect(ward_system *sys, struct ward__actor *actor)
+{
+    if (!is_for_wards_thread(actor)) {
+        ward__actor_effect(actor);
+    } else if (!actor->is_undecided) {
+        TAILQ_INSERT_TAIL(&sys->undecided, actor, undecided);
+        actor->is_undecided = true;
+    }
+}
+
 void
 ward__system_pump(ward_system *sys)
 {
@@ -196,13 +207,28 @@ ward__system_pump(ward_system *sys)
     sys->is_pumping = true;
     do {
         while (!sys->is_broken && (node = ward__engine_next(&sys->engine)) != NULL)
-            ward__actor_effect(ward__actor_of(node));
+            do_effect(sys, ward__actor_of(node));
         if (!sys->is_broken)
             ward__changes_go_on(sys);
     } while (!sys->is_broken && !TAILQ_EMPTY(&sys->engine.queue));
     sys->is_pumping = false;
-    if (sys->is_broken)
+    if (sys->is_broken && !sys->is_deciding)
         break_down(sys);
+}
+
+/* Others call meanwhile, so nothing else is left undone when a decider begins. */
+void
+ward__system_decide(ward_system *sys)
+{
+    struct ward__actor *actor;
+
+    while (!sys->turn.is_closed && (actor = TAILQ_FIRST(&sys->undecided)) != NULL) {
+        ward__actor_is_decided(actor);
+        sys->is_deciding = true;
+        ward__actor_effect(actor);
+        sys->is_deciding = false;
+        ward__system_pump(sys);
+    }
 }
 
 static void
@@ -235,24 +261,16 @@ ward__system_enter(ward_system *sys)
     return result;
 }
 
-/* What the engine wants after a call of the host's is done by whoever turns the loop. */
-static bool
-has_work(const ward_system *sys)
-{
-    return sys->is_broken || !TAILQ_EMPTY(&sys->engine.queue) ||
-           !TAILQ_EMPTY(&sys->changes);
-}
-
 void
 ward__system_leave(ward_system *sys)
 {
+    ward__system_pump(sys);
     if (sys->turn.is_threaded) {
-        if (has_work(sys))
+        if (!TAILQ_EMPTY(&sys->undecided))
             ward__system_wake(sys);
         ward__turn_leave(sys);
         return;
     }
-    ward__system_pump(sys);
     ward__loop_quieten(&sys->loop);
     /* Notices queued by this very call are to show at the descriptor, too. */
     if (ward__notices_are_due(&sys->notices))

@@ -45,6 +45,8 @@ struct ward_system {
 
     struct ward__engine engine;
     bool is_pumping;
+    TAILQ_HEAD(, ward__actor) undecided; /* with threads: whose deciders are due */
+    bool is_deciding;
     struct ward__paths paths;  /* of all living actors */
     struct ward__slots actors; /* struct ward__actor, owned */
     size_t actor_count;        /* of lives, the root counted */
@@ -81,7 +83,7 @@ struct ward_system {
 int ward__system_check(const struct ward_system *sys);
 
 /* Every call of the host's begins and ends so. `enter`: 0; -EINVAL: NULL; as check. `leave` does
- * what the call has moved, or has it done, and shows what is due. */
+ * what the call has moved, and shows what is due. */
 int ward__system_enter(struct ward_system *sys);
 void ward__system_leave(struct ward_system *sys);
 
@@ -90,6 +92,9 @@ bool ward__system_is_in_callback(const struct ward_system *sys);
 
 /* Does what the engine wants done. Ends every entry point that may have moved it. */
 void ward__system_pump(struct ward_system *sys);
+
+/* On ward's thread: asks the deciders that are due. */
+void ward__system_decide(struct ward_system *sys);
 
 /* The loop is to turn, and the descriptor to say so. */
 void ward__system_wake(struct ward_system *sys);

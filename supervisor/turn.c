@@ -57,6 +57,14 @@ ring(struct ward_system *sys)
     sys->turn.has_rung = write(sys->turn.bell, &one, sizeof one) == sizeof one;
 }
 
+static void
+let_go(struct ward_system *sys)
+{
+    wake_sleepers(&sys->turn);
+    ring(sys);
+    pthread_mutex_unlock(&sys->turn.inside);
+}
+
 void
 ward__turn_hear(struct ward__turn *turn)
 {
@@ -71,8 +79,8 @@ ward__turn_enter(struct ward_system *sys)
 {
     if (!sys->turn.is_threaded)
         return;
+    atomic_fetch_add(&sys->turn.guests, 1); /* who waits to enter is waited for, too */
     lock(&sys->turn);
-    sys->turn.guests++;
 }
 
 void
@@ -80,19 +88,17 @@ ward__turn_leave(struct ward_system *sys)
 {
     if (!sys->turn.is_threaded)
         return;
-    sys->turn.guests--;
+    atomic_fetch_sub(&sys->turn.guests, 1);
     if (sys->turn.is_closed)
         pthread_cond_signal(&sys->turn.left);
-    ring(sys);
-    wake_sleepers(&sys->turn);
-    pthread_mutex_unlock(&sys->turn.inside);
+    let_go(sys);
 }
 
 void
 ward__turn_pause(struct ward_system *sys)
 {
     if (sys->turn.is_threaded)
-        pthread_mutex_unlock(&sys->turn.inside);
+        let_go(sys);
 }
 
 void
@@ -128,6 +134,8 @@ ward__turn_wait(struct ward_system *sys, bool (*is_over)(void *user), void *user
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&sleeper.woken, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    wake_sleepers(turn);
+    ring(sys);
     TAILQ_INSERT_TAIL(&turn->sleepers, &sleeper, next);
     while (result == 0 && !is_over(user) && !turn->is_closed)
         result = sleep_until(turn, &sleeper, deadline);
@@ -151,10 +159,9 @@ run_thread(void *user)
         lock(&sys->turn);
         ward__loop_turn(&sys->loop, false);
         ward__system_pump(sys);
-        is_over = sys->turn.is_closed && sys->turn.guests == 1;
-        ring(sys);
-        wake_sleepers(&sys->turn);
-        pthread_mutex_unlock(&sys->turn.inside);
+        ward__system_decide(sys);
+        is_over = sys->turn.is_closed && atomic_load(&sys->turn.guests) == 1;
+        let_go(sys);
     }
     return NULL;
 }
@@ -212,7 +219,7 @@ ward__turn_stop(struct ward_system *sys)
         return;
     turn->is_closed = true;
     wake_sleepers(turn);
-    while (turn->guests > 1)
+    while (atomic_load(&turn->guests) > 1)
         pthread_cond_wait(&turn->left, &turn->inside);
     ward__system_wake(sys);
     pthread_mutex_unlock(&turn->inside);

@@ -13,6 +13,7 @@
 #define WARD_SUPERVISOR_TURN_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,10 +25,10 @@ struct ward__turn {
     bool is_threaded;
     pthread_mutex_t entrance, inside;
     pthread_t thread;
-    int bell;        /* owned: eventfd, what the host watches; -1: there is no thread */
-    bool has_rung;   /* and was not heard yet */
-    bool is_closed;  /* whoever waits is to leave */
-    unsigned guests; /* calls of the host's that have begun and not returned */
+    int bell;       /* owned: eventfd, what the host watches; -1: there is no thread */
+    bool has_rung;  /* and was not heard yet */
+    bool is_closed; /* whoever waits is to leave */
+    atomic_uint guests;  /* calls of the host's that have begun and not returned */
     pthread_cond_t left; /* one has, of a closed one */
     TAILQ_HEAD(ward__sleepers, ward__sleeper) sleepers;
 };
@@ -40,11 +41,12 @@ int ward__turn_start(struct ward_system *sys);
  * thread. Nothing is locked afterwards. */
 void ward__turn_stop(struct ward_system *sys);
 
-/* A call of the host's begins and ends. `leave` shows what is due to whoever waits. */
+/* A call of the host's begins and ends. Whoever lets go of the lock shows what is due to those
+ * who wait. */
 void ward__turn_enter(struct ward_system *sys);
 void ward__turn_leave(struct ward_system *sys);
 
-/* Around a callback of the host's, inside of a call. */
+/* Around a callback or a decider of the host's. */
 void ward__turn_pause(struct ward_system *sys);
 void ward__turn_resume(struct ward_system *sys);
 

@@ -182,9 +182,13 @@ static _Noreturn void
 zygote_main(int control, pid_t host)
 {
     static struct zygote zygote;
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
     sigset_t children_only;
 
     ward__role = WARD__ROLE_ZYGOTE;
+    /* Where a host ignores it, or wants no zombies, the kernel reaps, and nobody learns how a
+     * worker ended. Fork servers inherit this. */
+    sigaction(SIGCHLD, &standard, NULL);
     if (control != 3) {
         if (WARD__SYS(dup2(control, 3)) < 0)
             _exit(1);

@@ -7,6 +7,7 @@
 
 #include <ward/error.h>
 
+#include "ipc/clock.h"
 #include "ipc/fault.h"
 #include "ipc/registry.h"
 #include "worker/worker.h"
@@ -58,15 +59,25 @@ pack_tell(struct ward__sink *sink, const void *what)
     ward__pack_values(sink, o->values, o->count);
 }
 
+static int
+left_of(int64_t deadline)
+{
+    int64_t left = deadline - ward__clock_ms();
+
+    return left > 0 ? (int)left : 0;
+}
+
 /* Sends a message, which costs credit with its target. */
 static int
 send_message(struct ward__worker *w, ward_ref to, int timeout_ms,
-             void (*pack)(struct ward__sink *sink, const void *what),
-             const struct outgoing *o)
+             void (*pack)(struct ward__sink *sink, const void *what), struct outgoing *o)
 {
+    int64_t deadline = timeout_ms != WARD_INFINITE ? ward__clock_ms() + timeout_ms : -1;
     struct ward__account *account;
     int result = ward__credit_take(w, to, timeout_ms, &account);
 
+    if (result == 0 && deadline >= 0) /* waiting for room has taken of it */
+        o->ask.timeout_ms = left_of(deadline);
     if (result == 0)
         result = ward__outbox_put(&w->outbox, pack, o);
     if (result == 0)

@@ -101,7 +101,8 @@ WARD_API int ward_system_fd(const ward_system *sys);
 
 /* [host] Does what is due, calls the callbacks that are due, and returns without waiting. 0: call it
  * again when the descriptor is readable; 1: the system has stopped, or a callback has freed it;
- * -WARD_EFAILED: it has failed; -ECHILD; -EDEADLK inside a callback. */
+ * -WARD_EFAILED: it has failed; -WARD_ESTOPPED: another thread frees it; -ECHILD; -EDEADLK inside a
+ * callback. */
 WARD_API int ward_system_dispatch(ward_system *sys);
 
 /*

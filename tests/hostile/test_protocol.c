@@ -196,36 +196,6 @@ H27_more_values_than_bytes_are_refused(void **state)
     rig_expect(r, WARD_CAUSE_PROTOCOL, "a frame that is none");
 }
 
-/* ---- H29: slowly ---- */
-
-/* A frame that never ends, one byte at a time. It harms nobody, and stops in time. */
-static void
-trickle(ward_ctx *ctx)
-{
-    static const uint8_t length[] = {0, 0, 8, 0};
-
-    (void)ctx;
-    rig_write_committed(length, sizeof length);
-    for (;;) {
-        rig_write_committed("x", 1);
-        poll(NULL, 0, 10);
-    }
-}
-
-static void
-H29_a_frame_that_never_ends_disturbs_nobody(void **state)
-{
-    struct rig *r = *state;
-
-    rig_tell(r, trickle);
-    rig_linger(r, 300);
-    assert_int_equal(r->failed, 0);
-    scene_ok(ward_stop(r->ctx, r->evil));
-    rig_await_stop(r);
-    assert_int_equal(r->failed, 0);
-    assert_int_equal(r->end, WARD_END_STOPPED);
-}
-
 /* ---- H32: valid frames out of turn ---- */
 
 static void
@@ -544,7 +514,6 @@ main(void)
         RIG_TEST(H26_wrong_types_are_a_protocol_failure),
         RIG_TEST(H27_a_frame_above_the_limit_is_refused_by_its_length),
         RIG_TEST(H27_more_values_than_bytes_are_refused),
-        RIG_TEST(H29_a_frame_that_never_ends_disturbs_nobody),
         RIG_TEST(H32_ready_twice_is_out_of_turn),
         RIG_TEST(H32_bye_early_is_out_of_turn),
         RIG_TEST(H32_a_frame_of_the_host_is_none_of_a_worker),

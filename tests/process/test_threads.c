@@ -1,47 +1,11 @@
 /* A system on a thread of ward's own, and hosts of many threads. */
+#include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <string.h>
+#include <unistd.h>
 
-#include "harness.h"
+#include "crew.h"
 
-enum { COUNT = 1, WHO_AM_I, CRASH };
-enum { THREADS = 8, ASKS = 200 };
-
-static ward_next
-counter_receive(ward_ctx *ctx, const ward_message *msg)
-{
-    uint64_t *count = ward_state(ctx);
-
-    switch (ward_message_type(msg)) {
-    case COUNT:
-        return ward_reply(ctx, ++*count);
-    case WHO_AM_I:
-        return ward_reply(ctx, ward_incarnation(ctx));
-    case CRASH:
-        *(volatile int *)0 = 1;
-    }
-    return WARD_UNHANDLED;
-}
-
-static const ward_behavior counter = {
-    .name = "counter", .state_size = sizeof(uint64_t), .receive = counter_receive};
-static const ward_strategy restart = {.name = "restart", .max_restarts = WARD_INFINITE};
-WARD_REGISTER(counter);
-WARD_REGISTER(restart);
-
-static const ward_spec counter_spec = {
-    .id = "counter", .behavior = &counter, .strategy = &restart};
-
-static struct harness *
-threaded(void **state)
-{
-    struct harness *h = *state;
-
-    harness_reopen(h, &(ward_system_options){.threaded = true});
-    return h;
-}
+enum { ASKS = 200 };
 
 static void
 supervision_goes_on_while_the_host_does_nothing(void **state)
@@ -58,26 +22,23 @@ supervision_goes_on_while_the_host_does_nothing(void **state)
     await_event(h, WARD_EVENT_RESTARTED, "/counter");
 }
 
-struct asker {
+struct counter {
     struct harness *h;
     ward_ref ref;
     int failures;
-    int64_t largest;
+    pthread_t thread;
 };
 
 static void *
-ask_often(void *user)
+count_often(void *user)
 {
-    struct asker *asker = user;
+    struct counter *counter = user;
+    int64_t largest = 0;
 
     for (int i = 0; i < ASKS; i++) {
-        ward_message *reply = NULL;
-        int64_t number = 0;
-        if (ward_ask(asker->h->ctx, asker->ref, &reply, DEADLINE_MS, COUNT) < 0 ||
-            ward_get(reply, &number) < 0 || number <= asker->largest)
-            asker->failures++;
-        asker->largest = number;
-        ward_message_free(reply);
+        int64_t number = crew_ask(counter->h, counter->ref, COUNT);
+        counter->failures += number <= largest;
+        largest = number;
     }
     return NULL;
 }
@@ -87,22 +48,21 @@ many_threads_ask_at_once_and_each_gets_its_own_answers(void **state)
 {
     struct harness *h = threaded(state);
     ward_ref ref = spawn(h, &counter_spec);
-    struct asker askers[THREADS];
-    pthread_t threads[THREADS];
+    struct counter counters[CREW];
 
-    for (int i = 0; i < THREADS; i++) {
-        askers[i] = (struct asker){.h = h, .ref = ref};
-        assert_int_equal(pthread_create(&threads[i], NULL, ask_often, &askers[i]), 0);
+    for (int i = 0; i < CREW; i++) {
+        counters[i] = (struct counter){.h = h, .ref = ref};
+        counters[i].thread = begin(count_often, &counters[i]);
     }
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-        assert_int_equal(askers[i].failures, 0);
+    for (int i = 0; i < CREW; i++) {
+        finish(counters[i].thread);
+        assert_int_equal(counters[i].failures, 0);
     }
-    assert_int_equal(ask_number(h, ref, COUNT), THREADS * ASKS + 1);
+    assert_int_equal(ask_number(h, ref, COUNT), CREW * ASKS + 1);
 }
 
 static void *
-stop_soon(void *user)
+stop(void *user)
 {
     struct harness *h = user;
 
@@ -117,10 +77,133 @@ one_thread_runs_and_another_stops(void **state)
     pthread_t thread;
 
     spawn_up(h, &counter_spec);
-    assert_int_equal(pthread_create(&thread, NULL, stop_soon, h), 0);
+    thread = begin(stop, h);
     assert_result(ward_run(h->sys), 0);
-    pthread_join(thread, NULL);
+    finish(thread);
     await_event(h, WARD_EVENT_STOPPED, "/counter");
+}
+
+/* ---- answers and waits ---- */
+
+static _Thread_local bool is_dispatching;
+
+static ward_next
+count_answer(ward_ctx *ctx, int status, const ward_message *reply, void *user)
+{
+    int *counts = user;
+
+    (void)ctx;
+    counts[status == 0 && reply != NULL && is_dispatching]++;
+    return WARD_SAME;
+}
+
+struct asker {
+    struct harness *h;
+    ward_ref ref;
+    int counts[2]; /* answers that were wrong, and right; written by who dispatches */
+    int64_t result;
+    pthread_t thread;
+};
+
+static void *
+ask_then_often(void *user)
+{
+    struct asker *asker = user;
+
+    for (int i = 0; i < ASKS && asker->result == 0; i++)
+        asker->result = ward_ask_then(asker->h->ctx, asker->ref, DEADLINE_MS,
+                                      count_answer, asker->counts, COUNT);
+    return NULL;
+}
+
+static void
+answers_to_many_threads_come_where_one_dispatches(void **state)
+{
+    struct harness *h = threaded(state);
+    ward_ref ref = spawn_up(h, &counter_spec);
+    struct asker askers[CREW];
+
+    for (int i = 0; i < CREW; i++) {
+        askers[i] = (struct asker){.h = h, .ref = ref};
+        askers[i].thread = begin(ask_then_often, &askers[i]);
+    }
+    is_dispatching = true;
+    settle(h);
+    for (int i = 0; i < CREW; i++) {
+        finish(askers[i].thread);
+        assert_result(askers[i].result, 0);
+    }
+    settle(h);
+    is_dispatching = false;
+    for (int i = 0; i < CREW; i++) {
+        assert_int_equal(askers[i].counts[0], 0);
+        assert_int_equal(askers[i].counts[1], ASKS);
+    }
+}
+
+static int64_t
+call_run_for(struct caller *caller)
+{
+    return ward_run_for(caller->h->sys, 50);
+}
+
+static void
+many_threads_wait_at_once_each_for_its_own(void **state)
+{
+    static const struct {
+        int64_t (*call)(struct caller *caller);
+        int expected;
+    } waits[CREW] = {{call_settle, 0},           {call_run_for, -ETIMEDOUT},
+                     {call_wait_down, 0},        {call_wait_up, 0},
+                     {call_run_for, -ETIMEDOUT}, {call_settle, 0},
+                     {call_wait_down, 0},        {call_ask, 1}};
+    struct harness *h = threaded(state);
+    ward_ref leaver =
+        spawn_up(h, &(ward_spec){.id = "leaver", .behavior = &crew_counter});
+    ward_ref comer = spawn(h, &counter_spec);
+    struct caller callers[CREW];
+
+    for (int i = 0; i < CREW; i++) {
+        callers[i] = (struct caller){.h = h, .call = waits[i].call, .ref = comer};
+        if (waits[i].call == call_wait_down)
+            callers[i].ref = leaver;
+        caller_begin(&callers[i]);
+    }
+    caller_await_asleep(&callers[2]);
+    caller_await_asleep(&callers[6]);
+    assert_result(ward_stop(h->ctx, leaver), 0);
+    for (int i = 0; i < CREW; i++)
+        caller_finish(&callers[i], waits[i].expected);
+    settle(h);
+    assert_int_equal(count_events(h, WARD_EVENT_STOPPED, "/leaver"), 1);
+}
+
+static void
+who_waited_for_room_is_told_once(void **state)
+{
+    struct harness *h = threaded(state);
+    ward_spec spec = counter_spec;
+    int ends[2], result;
+    ward_ref ref;
+
+    assert_int_equal(pipe(ends), 0);
+    spec.mailbox.messages = 4;
+    spec.fds = ends;
+    spec.fd_count = 1;
+    ref = spawn_up(h, &spec);
+    assert_result(ward_tell(h->ctx, ref, READ), 0);
+    while ((result = ward_tell(h->ctx, ref, WHO_AM_I)) == 0)
+        continue;
+    assert_result(result, -EAGAIN);
+    assert_int_equal(crew_ask(h, ref, COUNT), -EAGAIN);
+    assert_int_equal(h->room_count, 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    settle(h);
+    assert_int_equal(h->room_count, 1);
+    assert_true(ward_ref_equal(h->room, ref));
+    assert_int_equal(ask_number(h, ref, COUNT), 1);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 int
@@ -130,6 +213,9 @@ main(void)
         TEST(supervision_goes_on_while_the_host_does_nothing),
         TEST(many_threads_ask_at_once_and_each_gets_its_own_answers),
         TEST(one_thread_runs_and_another_stops),
+        TEST(answers_to_many_threads_come_where_one_dispatches),
+        TEST(many_threads_wait_at_once_each_for_its_own),
+        TEST(who_waited_for_room_is_told_once),
     };
 
     return harness_main("threads", tests, sizeof tests / sizeof tests[0]);

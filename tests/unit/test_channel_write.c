@@ -231,6 +231,27 @@ what_was_written_in_pieces_arrives_whole_and_in_order(void **state)
     assert_int_equal(box.sent_number, DONE + posted);
 }
 
+/* A worker that reads all the time and is never quite up to date. */
+static void
+a_lane_that_is_never_empty_takes_no_more_memory_for_it(void **state)
+{
+    enum { SIZE = 512 * 1024, ROUNDS = 1000 };
+    uint32_t number, next = 0;
+
+    (void)state;
+    say(0, SIZE);
+    for (uint32_t i = 1; i < ROUNDS; i++) {
+        say(i, SIZE);
+        while (hear(&number) == 0) {
+            assert_int_equal(ward__channel_write(&channel, NULL), 0);
+            listen_to(SIZE_MAX);
+        }
+        assert_int_equal(number, next++);
+        assert_true(channel.lane.size > channel.lane_written);
+        assert_true(channel.lane.capacity <= 8 * SIZE);
+    }
+}
+
 static void
 a_worker_that_closed_its_end_is_a_broken_pipe(void **state)
 {
@@ -444,6 +465,7 @@ main(void)
         TEST(the_lane_waits_for_the_end_of_a_torn_message),
         TEST(a_torn_lane_is_ended_before_messages_and_takes_more_meanwhile),
         TEST(what_was_written_in_pieces_arrives_whole_and_in_order),
+        TEST(a_lane_that_is_never_empty_takes_no_more_memory_for_it),
         TEST(a_worker_that_closed_its_end_is_a_broken_pipe),
         TEST(failing_calls_are_waited_out_or_tried_again),
         TEST(what_is_done_is_freed),
