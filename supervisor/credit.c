@@ -230,8 +230,17 @@ ward__credit_review(struct ward__incarnation *sender, struct ward__actor *to)
 void
 ward__credit_forget(struct ward__incarnation *sender, ward_ref to)
 {
-    if (!ward__channel_is_backed_up(&sender->channel))
-        grant(sender, to, (struct ward__purse){0, 0});
+    struct ward__grant frame = {.to = to};
+
+    if (ward__channel_is_backed_up(&sender->channel))
+        return;
+    if (ward__channel_say(&sender->channel, pack_grant, &frame) < 0) {
+        ward__incarnation_kill(sender, WARD__DOOM_MEMORY, "say");
+        return;
+    }
+    /* Written at the end of the turn: who floods nobody costs no system call a message. */
+    sender->channel.is_blocked = true;
+    ward__incarnation_watch(sender);
 }
 
 /* ---- asking ---- */

@@ -238,7 +238,7 @@ struct host {
     uint32_t random;
     ward_spec specs[LEDGER_WORKERS];
     struct plan plans[LEDGER_WORKERS];
-    char ids[LEDGER_WORKERS][8];
+    char ids[LEDGER_WORKERS][12];
     bool is_gone[LEDGER_SLOTS];     /* to be spawned again */
     bool wants_room[LEDGER_SLOTS];  /* on_room is owed */
     uint32_t beats[LEDGER_SLOTS];   /* when it was looked at last */
