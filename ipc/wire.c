@@ -495,6 +495,20 @@ static const struct reader readers[] = {
     [WARD__GRANT] = {2, take_grant},   [WARD__CREDIT] = {3, take_credit},
 };
 
+enum ward__frame_kind
+ward__wire_kind(ward_bytes bytes)
+{
+    const uint8_t *data = bytes.data;
+    struct ward__cursor in = {data, data + bytes.size};
+    uint64_t kind;
+    uint32_t count;
+
+    if (ward__read_array(&in, &count) < 0 ||
+        ward__read_uint(&in, WARD__CREDIT, &kind) < 0)
+        return (enum ward__frame_kind)0;
+    return (enum ward__frame_kind)kind;
+}
+
 int
 ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
                 struct ward_arena *arena)

@@ -222,6 +222,9 @@ struct ward__frame {
 int ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
                     struct ward_arena *arena);
 
+/* What kind of frame the host has sent, without reading it; 0: none. */
+enum ward__frame_kind ward__wire_kind(ward_bytes bytes);
+
 /*
  * Packing: begin, one of the packers below, end. `end` fills in the length and returns 0 or
  * the sink's error, and then the sink is as it was before `begin`.

@@ -20,7 +20,7 @@
 
 enum { DEFAULT_STOP_MS = 10000 };
 enum { FRAME_DEFAULT = 4 << 20 };
-enum { CREDIT_MESSAGES = 256, CREDIT_BYTES = 64 * 1024 };
+enum { CREDIT_MESSAGES = 1024, CREDIT_BYTES = 256 * 1024 };
 /* Beside the values a frame has an envelope; values packed for the host have none. */
 enum { SCRATCH_SLACK = 4096 };
 

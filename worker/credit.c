@@ -69,7 +69,7 @@ pack_credit(struct ward__sink *sink, const void *what)
     ward__wire_credit(sink, what);
 }
 
-/* Publishes early, as each question does. */
+/* Publishes early, as each question does, unless the handler has sent nothing yet. */
 static int
 ask_host(struct ward__worker *w, ward_ref to, int timeout_ms)
 {
@@ -119,7 +119,9 @@ ward__credit_take(struct ward__worker *w, ward_ref to, int timeout_ms,
 }
 
 void
-ward__credit_charge(struct ward__account *account, size_t size)
+ward__credit_charge(struct ward__worker *w, struct ward__account *account, size_t size)
 {
     ward__purse_pay(&account->left, size);
+    w->is_credit_low |= account->left.messages <= w->credit.messages / 2 ||
+                        account->left.bytes <= w->credit.bytes / 2;
 }

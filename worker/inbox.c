@@ -1,6 +1,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -95,12 +97,69 @@ read_frame(struct ward__worker *w, ward_bytes bytes, struct ward__frame *frame)
         _exit(result == -ENOMEM ? ENOMEM : EPROTO);
 }
 
+/* ---- what was put off ---- */
+
+/* Whole frames, prefixes included. */
+struct ward__put_off {
+    STAILQ_ENTRY(ward__put_off) next;
+    size_t capacity, head, tail;
+    uint8_t data[];
+};
+
+static struct ward__put_off *
+more_room(struct ward__worker *w, size_t size)
+{
+    size_t capacity = size > READ_SIZE ? size : READ_SIZE;
+    struct ward__put_off *piece = WARD__NEW(malloc(sizeof *piece + capacity));
+
+    if (piece == NULL)
+        _exit(ENOMEM);
+    *piece = (struct ward__put_off){.capacity = capacity};
+    STAILQ_INSERT_TAIL(&w->inbox.later, piece, next);
+    return piece;
+}
+
+static void
+put_off(struct ward__worker *w, ward_bytes bytes)
+{
+    struct ward__put_off *piece = STAILQ_LAST(&w->inbox.later, ward__put_off, next);
+    size_t size = WARD__FRAME_PREFIX + bytes.size;
+
+    if (piece == NULL || piece->capacity - piece->tail < size)
+        piece = more_room(w, size);
+    ward__frame_store_length(piece->data + piece->tail, (uint32_t)bytes.size);
+    memcpy(piece->data + piece->tail + WARD__FRAME_PREFIX, bytes.data, bytes.size);
+    piece->tail += size;
+}
+
+/* The first of them; the memory of the one before may go. */
+static bool
+take_put_off(struct ward__worker *w, ward_bytes *bytes)
+{
+    struct ward__put_off *piece;
+
+    while ((piece = STAILQ_FIRST(&w->inbox.later)) != NULL &&
+           piece->head == piece->tail) {
+        STAILQ_REMOVE_HEAD(&w->inbox.later, next);
+        free(piece);
+    }
+    if (piece == NULL)
+        return false;
+    bytes->size = ward__frame_load_length(piece->data + piece->head);
+    bytes->data = piece->data + piece->head + WARD__FRAME_PREFIX;
+    piece->head += WARD__FRAME_PREFIX + bytes->size;
+    return true;
+}
+
+/* ---- one frame after the other ---- */
+
 int
 ward__inbox_next(struct ward__worker *w, struct ward__frame *frame, int64_t deadline_ms)
 {
     ward_bytes bytes;
+    bool is_put_off = take_put_off(w, &bytes);
 
-    if (ward__framebuf_next(&w->inbox.in, &bytes) != 1) {
+    if (!is_put_off && ward__framebuf_next(&w->inbox.in, &bytes) != 1) {
         ward__outbox_flush(&w->outbox);
         ring_if_wanted(w);
         if (next_bytes(w, &bytes, deadline_ms) == 0)
@@ -108,9 +167,12 @@ ward__inbox_next(struct ward__worker *w, struct ward__frame *frame, int64_t dead
     } else if (atomic_load_explicit(&w->page->want, memory_order_relaxed) != 0) {
         ring_if_wanted(w);
     }
+    w->inbox.is_hand_in = !is_put_off;
     read_frame(w, bytes, frame);
     return 1;
 }
+
+/* ---- inside a handler ---- */
 
 /* Keeps the memory that the handler's message lies in: what comes goes elsewhere. */
 static void
@@ -118,7 +180,7 @@ pin(struct ward__worker *w)
 {
     struct ward__inbox *box = &w->inbox;
 
-    if (box->is_pinned)
+    if (box->is_pinned || !box->is_hand_in)
         return;
     box->pinned = box->in;
     box->is_pinned = true;
@@ -128,29 +190,22 @@ pin(struct ward__worker *w)
         _exit(ENOMEM);
 }
 
+/* What cannot wait is dealt with, the rest is put off. */
 static void
-put_off(struct ward__worker *w, ward_bytes bytes)
+sort(struct ward__worker *w, ward_bytes bytes, enum ward__frame_kind kind)
 {
-    uint8_t prefix[WARD__FRAME_PREFIX];
+    struct ward__frame frame;
 
-    ward__frame_store_length(prefix, (uint32_t)bytes.size);
-    if (ward__framebuf_feed(&w->inbox.later, prefix, sizeof prefix) < 0 ||
-        ward__framebuf_feed(&w->inbox.later, bytes.data, bytes.size) < 0)
-        _exit(ENOMEM);
-}
-
-/* Inside a handler: what cannot wait is dealt with, the rest is put off. */
-static void
-sort(struct ward__worker *w, ward_bytes bytes, const struct ward__frame *frame)
-{
-    if (frame->kind == WARD__GRANT)
-        ward__credit_granted(w, &frame->as.grant);
-    else if (frame->kind == WARD__HALT)
-        w->is_halting = true;
-    else
+    if (kind != WARD__GRANT && kind != WARD__HALT) {
         put_off(w, bytes);
-    if (frame->kind == WARD__GRANT || frame->kind == WARD__HALT)
-        ward__lane_heard(w);
+        return;
+    }
+    read_frame(w, bytes, &frame);
+    if (kind == WARD__GRANT)
+        ward__credit_granted(w, &frame.as.grant);
+    else
+        w->is_halting = true;
+    ward__lane_heard(w);
 }
 
 int
@@ -163,14 +218,18 @@ ward__inbox_await(struct ward__worker *w, uint64_t request, bool until_halt,
     pin(w);
     ward__outbox_flush(&w->outbox);
     while (!w->is_halting || !until_halt) {
+        enum ward__frame_kind kind;
         next_bytes(w, &bytes, -1);
-        read_frame(w, bytes, &frame);
-        if (frame.kind == WARD__ANSWER && frame.as.answer.request == request) {
-            *answer = frame.as.answer;
-            ward__lane_heard(w);
-            return 0;
+        kind = ward__wire_kind(bytes);
+        if (kind == WARD__ANSWER) {
+            read_frame(w, bytes, &frame);
+            if (frame.as.answer.request == request) {
+                *answer = frame.as.answer;
+                ward__lane_heard(w);
+                return 0;
+            }
         }
-        sort(w, bytes, &frame);
+        sort(w, bytes, kind);
     }
     return -ECANCELED;
 }
@@ -178,32 +237,18 @@ ward__inbox_await(struct ward__worker *w, uint64_t request, bool until_halt,
 void
 ward__inbox_look(struct ward__worker *w)
 {
-    struct ward__frame frame;
     ward_bytes bytes;
 
     pin(w);
-    while (next_bytes(w, &bytes, 0) == 1) {
-        read_frame(w, bytes, &frame);
-        sort(w, bytes, &frame);
-    }
+    while (next_bytes(w, &bytes, 0) == 1)
+        sort(w, bytes, ward__wire_kind(bytes));
 }
 
 void
 ward__inbox_resume(struct ward__worker *w)
 {
-    struct ward__inbox *box = &w->inbox;
-    struct ward__framebuf rest = box->in;
-
-    if (!box->is_pinned)
+    if (!w->inbox.is_pinned)
         return;
-    ward__framebuf_done(&box->pinned);
-    box->is_pinned = false;
-    if (ward__framebuf_held(&box->later) == 0)
-        return;
-    if (ward__framebuf_feed(&box->later, rest.data + rest.head,
-                            ward__framebuf_held(&rest)) < 0)
-        _exit(ENOMEM);
-    box->in = box->later;
-    ward__framebuf_init(&box->later, rest.maximum);
-    ward__framebuf_done(&rest);
+    ward__framebuf_done(&w->inbox.pinned);
+    w->inbox.is_pinned = false;
 }

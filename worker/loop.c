@@ -265,7 +265,8 @@ serve(struct ward__worker *w)
         handle_frame(w, &frame);
         ward__inbox_resume(w);
         ward__arena_clear(&w->arena);
-        ward__outbox_trickle(&w->outbox);
+        ward__outbox_trickle(&w->outbox, w->is_credit_low);
+        w->is_credit_low = false;
     }
     ward__worker_exit(w);
 }
@@ -306,7 +307,7 @@ ward__worker_main(int channel, struct ward__page *page)
                                .stop_reason = ""};
     RB_INIT(&w->accounts);
     ward__framebuf_init(&w->inbox.in, UINT32_MAX);
-    ward__framebuf_init(&w->inbox.later, UINT32_MAX);
+    STAILQ_INIT(&w->inbox.later);
     setvbuf(stdout, NULL, _IOLBF, 0);
     ward__crash_watch(page);
 

@@ -58,6 +58,13 @@ ward__outbox_publish(struct ward__outbox *box)
 }
 
 void
+ward__outbox_publish_question(struct ward__outbox *box)
+{
+    box->committed = box->size;
+    store_commit(box);
+}
+
+void
 ward__outbox_rollback(struct ward__outbox *box)
 {
     box->size = box->committed;
@@ -97,9 +104,9 @@ ward__outbox_flush(struct ward__outbox *box)
 }
 
 void
-ward__outbox_trickle(struct ward__outbox *box)
+ward__outbox_trickle(struct ward__outbox *box, bool is_due)
 {
-    if (box->committed - box->written >= OUTBOX_TRICKLE)
+    if (is_due || box->committed - box->written >= OUTBOX_TRICKLE)
         ward__outbox_flush(box);
 }
 

@@ -49,6 +49,8 @@ void ward__outbox_commit(struct ward__outbox *box, uint64_t done);
 
 /* Publishes what was appended while its message is not done. */
 void ward__outbox_publish(struct ward__outbox *box);
+/* The same where what was appended does nothing: the message may still be tried again. */
+void ward__outbox_publish_question(struct ward__outbox *box);
 
 /* Forgets what was appended since the last commit or publication. */
 void ward__outbox_rollback(struct ward__outbox *box);
@@ -56,8 +58,8 @@ void ward__outbox_rollback(struct ward__outbox *box);
 /* Writes all committed bytes to the socket; the process ends if nobody reads there. */
 void ward__outbox_flush(struct ward__outbox *box);
 
-/* Flushes if much is waiting. */
-void ward__outbox_trickle(struct ward__outbox *box);
+/* Flushes if much is waiting, or all the same. */
+void ward__outbox_trickle(struct ward__outbox *box, bool is_due);
 
 /* Rings the doorbell: an empty frame. Nothing may be uncommitted. */
 void ward__outbox_ring(struct ward__outbox *box);

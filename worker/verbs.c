@@ -81,7 +81,7 @@ send_message(struct ward__worker *w, ward_ref to, int timeout_ms,
     if (result == 0)
         result = ward__outbox_put(&w->outbox, pack, o);
     if (result == 0)
-        ward__credit_charge(account, w->outbox.last_size);
+        ward__credit_charge(w, account, w->outbox.last_size);
     return result;
 }
 
@@ -163,15 +163,13 @@ worker_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_rep
     return result;
 }
 
-/* Publishes what was sent so far and waits for the answer to the last of it. */
+/* Waits for the answer to what was published last. */
 static int
 await(struct ward__worker *w, uint64_t handle, bool until_halt,
       struct ward__answer *answer)
 {
-    int result;
+    int result = ward__inbox_await(w, handle, until_halt, answer);
 
-    ward__outbox_publish(&w->outbox);
-    result = ward__inbox_await(w, handle, until_halt, answer);
     close_request(w, handle);
     return result < 0 ? result : (int)answer->status;
 }
@@ -182,6 +180,7 @@ call(struct ward__worker *w, uint64_t *request, bool until_halt,
      struct ward__answer *answer)
 {
     int result = open_request(w, NULL, NULL, request);
+    bool is_alone = w->outbox.size == w->outbox.committed;
 
     if (result < 0)
         return result;
@@ -190,6 +189,10 @@ call(struct ward__worker *w, uint64_t *request, bool until_halt,
         close_request(w, *request);
         return result;
     }
+    if (is_alone && !until_halt) /* asking for credit does nothing yet */
+        ward__outbox_publish_question(&w->outbox);
+    else
+        ward__outbox_publish(&w->outbox);
     return await(w, *request, until_halt, answer);
 }
 
@@ -236,6 +239,7 @@ worker_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
         close_request(w, handle);
         return result;
     }
+    ward__outbox_publish(&w->outbox);
     result = await(w, handle, true, &answer);
     if (result < 0)
         return result;

@@ -9,6 +9,7 @@
 
 #include <ward/behavior.h>
 
+#include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 
 #include "ipc/context.h"
@@ -36,13 +37,17 @@ struct ward__request {
     void *user;
 };
 
-/* Frames received: those being read, those put off while a handler waits for an answer, and
- * the memory that the handler's message lies in. */
+/*
+ * Frames received: those being read; those put off while a handler waits for an answer, which come
+ * next; and the memory that the handler's message lies in. What was put off was looked at once and
+ * never moves, so a long backlog costs no handler more than a short one.
+ */
 struct ward__inbox {
     struct ward__framebuf in;
-    struct ward__framebuf later;
+    STAILQ_HEAD(, ward__put_off) later; /* owned */
     struct ward__framebuf pinned;
     bool is_pinned;
+    bool is_hand_in; /* the frame in hand lies in `in` */
 };
 
 RB_HEAD(ward__accounts, ward__account);
@@ -76,6 +81,7 @@ struct ward__worker {
     struct ward__slots requests;    /* struct ward__request, owned */
     struct ward__accounts accounts; /* owned: credit with those it sends to */
     struct ward__purse credit;      /* with each of them, to begin with */
+    bool is_credit_low;             /* with somebody: the host is to see what was sent */
     struct ward__refset watched;
 };
 
@@ -140,7 +146,8 @@ int ward__call_to_finish(struct ward__worker *w, uint64_t *request,
  */
 int ward__credit_take(struct ward__worker *w, ward_ref to, int timeout_ms,
                       struct ward__account **account);
-void ward__credit_charge(struct ward__account *account, size_t size);
+void ward__credit_charge(struct ward__worker *w, struct ward__account *account,
+                         size_t size);
 /* The host grants more, or says that an actor is no more. */
 void ward__credit_granted(struct ward__worker *w, const struct ward__grant *grant);
 

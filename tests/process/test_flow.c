@@ -251,7 +251,7 @@ a_worker_is_refused_and_what_it_sent_before_is_handled(void **state)
     filled = await_mail(h, FILLED);
     assert_string_equal(filled->text, "EAGAIN");
     taken = filled->number;
-    assert_in_range(taken, 10, 10 + 256);
+    assert_in_range(taken, 10, 10 + 1024);
     /* It knows by now, and is refused at once. */
     assert_result(ward_tell(h->ctx, b, FILL, a.ref, taken, 1), 0);
     filled = await_mail(h, FILLED);

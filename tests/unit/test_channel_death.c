@@ -168,7 +168,7 @@ live(void)
     for (;;) {
         handle_one();
         if (random_below(&chance, 2) == 0)
-            ward__outbox_trickle(&outbox);
+            ward__outbox_trickle(&outbox, false);
         if (random_below(&chance, 5) == 0)
             ward__outbox_flush(&outbox);
         if (random_below(&chance, 10) == 0)
