@@ -127,7 +127,7 @@ WARD_API int ward_flush(ward_ctx *ctx);
  * 0; -EINVAL (ward_spec_error says which field); -EEXIST: a living sibling has that id;
  * -ENOENT: behavior or strategy is not registered; -EBADF: one of the
  * descriptors is closed; -ENAMETOOLONG: the path; -ENOMEM;
- * -ESHUTDOWN: the system stops, or (worker) this actor does. In a worker also
+ * -ENOBUFS: max_actors; -ESHUTDOWN: the system stops, or (worker) this actor does. In a worker also
  * -WARD_EIGNORED; -WARD_ESTART: it ended before it was up; -ETIMEDOUT: it was not up after
  * start_ms and some, and was stopped; -EPERM: in post_stop.
  */

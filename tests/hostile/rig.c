@@ -96,7 +96,10 @@ note(ward_ctx *ctx, const ward_event *event, void *user)
     struct rig *r = user;
 
     (void)ctx;
+    if (event->kind == WARD_EVENT_LOG)
+        r->logs_in_order += strtoull(event->text, NULL, 10) == r->logs;
     r->logs += event->kind == WARD_EVENT_LOG;
+    r->lost += event->kind == WARD_EVENT_EVENTS_LOST ? event->count : 0;
     if (!ward_ref_equal(event->actor, r->evil))
         return;
     r->restarted += event->kind == WARD_EVENT_RESTARTED;

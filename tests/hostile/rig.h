@@ -46,7 +46,8 @@ struct rig {
     unsigned mails;
     int64_t mail_type, mail_number;
     size_t mail_size;
-    uint64_t logs;
+    uint64_t logs, lost;
+    uint64_t logs_in_order; /* those that say how many there were before */
 };
 
 /* Memory that host and workers share; zeroed before each test. */
