@@ -104,6 +104,7 @@ ledger_i_am(int slot)
     my_transaction = 0;
     my_life = atomic_fetch_add(&ledger->lives, 1) + 1;
     atomic_store(&ledger->actors[slot].life, my_life);
+    atomic_fetch_add(&ledger->actors[slot].lives, 1);
     atomic_fetch_add(&ledger->actors[slot].beats, 1);
     if (slot != LEDGER_HOST)
         begin_transaction(0);
@@ -267,7 +268,8 @@ audit_letter(uint32_t number, const struct entry *e)
             ledger_complain(number, "not begun, and unhandled");
         return;
     case WARD_LETTER_MAILBOX_FULL:
-        if (!to->drops && ledger->actors[e->from].deaths == 0)
+        /* A new life begins with new credit, and its old messages may be queued still. */
+        if (!to->drops && ledger->actors[e->from].lives == 1)
             ledger_complain(number, "dropped by a mailbox that does not drop");
         break;
     case WARD_LETTER_STOPPED:

@@ -25,6 +25,7 @@ enum ledger_kind { LEDGER_TELL, LEDGER_ASK, LEDGER_ASK_THEN };
 struct ledger_actor {
     _Atomic uint64_t id, nonce; /* its reference */
     _Atomic uint32_t life;      /* a number for each incarnation */
+    _Atomic uint32_t lives;     /* how many there were */
     _Atomic uint32_t beats;     /* signs of progress */
     _Atomic uint32_t deaths;    /* incarnations that did not end in order */
     _Atomic uint32_t ends;      /* ended for good, and another took the place */
