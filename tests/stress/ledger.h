@@ -39,6 +39,7 @@ struct ledger_book {
     _Atomic uint32_t lives;
     _Atomic uint32_t violations;
     _Atomic int is_calm; /* nothing new is to be sent */
+    int64_t credit;      /* messages that a sender begins with */
     struct ledger_actor actors[LEDGER_SLOTS];
     _Atomic uint32_t last[LEDGER_SLOTS][LEDGER_SLOTS]; /* number, from, to */
 };

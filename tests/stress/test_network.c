@@ -473,6 +473,7 @@ open_system(struct host *h)
 
     ledger->actors[LEDGER_HOST].drops = options.mailbox.when_full == WARD_DROP_NEW ||
                                         options.mailbox.when_full == WARD_DROP_OLDEST;
+    ledger->credit = options.credit.messages;
     scene_ok(ward_system_new(&h->sys, &options));
     h->ctx = ward_system_ctx(h->sys);
     self = ward_self(h->ctx);
