@@ -18,6 +18,7 @@ struct ward__credit {
     struct ward__incarnation *sender; /* borrowed */
     struct ward__actor *to;           /* borrowed */
     struct ward__purse left;
+    bool is_kept;    /* what is left of it was promised while there was room */
     bool is_owed;    /* in the line for room */
     bool is_waiting; /* the worker waits for `request` to be answered */
     uint64_t request;
@@ -175,6 +176,7 @@ refill(struct ward__credit *credit, uint64_t sharers)
     if (more.messages == 0 && more.bytes == 0)
         return true;
     ward__purse_add(&credit->left, &more);
+    credit->is_kept = true;
     grant(credit->sender, credit->to->ref, more);
     return true;
 }
@@ -208,6 +210,8 @@ ward__credit_spend(struct ward__incarnation *sender, struct ward__actor *to, siz
         return -ENOMEM;
     if (ward__purse_is_empty(&credit->left))
         return -WARD_EPROTOCOL;
+    if (!credit->is_kept)
+        credit->is_kept = !ward__post_is_full(to);
     ward__purse_pay(&credit->left, size);
     return 0;
 }
@@ -321,12 +325,18 @@ ward__credit_ask(struct ward__incarnation *sender, const struct ward__credit_fra
                          (ward_ref){0, 0});
 }
 
+/* A promise made while there was room is kept. Each sender has one at most, until there is room
+ * again: what it begins a new life with is taken as long as all that is over the bounds could be
+ * that of the living. */
 bool
-ward__credit_covers(const struct ward__actor *to)
+ward__credit_covers(struct ward__incarnation *sender, struct ward__actor *to)
 {
+    const struct ward__credit *credit = find(sender, to);
     const struct ward__purse *each = &to->sys->credit;
     uint64_t messages, bytes;
 
+    if (credit != NULL && credit->is_kept)
+        return true;
     ward__post_excess(to, &messages, &bytes);
     return messages <= to->credit_count * (uint64_t)each->messages &&
            bytes <= to->credit_count * ((uint64_t)each->bytes + to->frame_bytes);

@@ -33,8 +33,8 @@ void ward__credit_forget(struct ward__incarnation *sender, ward_ref to);
 void ward__credit_ask(struct ward__incarnation *sender,
                       const struct ward__credit_frame *asked);
 
-/* Is a message within what was promised to the senders of a full mailbox? */
-bool ward__credit_covers(const struct ward__actor *to);
+/* Is a message of `sender` within what was promised to the senders of a full mailbox? */
+bool ward__credit_covers(struct ward__incarnation *sender, struct ward__actor *to);
 
 /* There may be room in a mailbox: those that wait for it get their shares. */
 void ward__credits_go_on(struct ward__actor *to);

@@ -52,6 +52,12 @@ pays(struct ward__incarnation *inc, struct ward__actor *to,
     return result == 0;
 }
 
+static enum ward__promise
+promise(struct ward__incarnation *inc, struct ward__actor *to)
+{
+    return ward__credit_covers(inc, to) ? WARD__PROMISE_CREDIT : WARD__PROMISE_NONE;
+}
+
 static void
 handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
@@ -68,8 +74,8 @@ handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
     }
     if (!pays(inc, to, frame))
         return;
-    result = ward__post_raw(to, tell->type, (ward_ref){0, 0}, tell->values,
-                            WARD__PROMISE_CREDIT);
+    result =
+        ward__post_raw(to, tell->type, (ward_ref){0, 0}, tell->values, promise(inc, to));
     if (result < 0)
         ward__post_dead(sys, letter_of(result), to->ref, to->path, tell->type,
                         tell->values);
@@ -122,8 +128,9 @@ handle_ask(struct ward__incarnation *inc, const struct ward__frame *frame)
     if (!pays(inc, to, frame))
         return;
     if (to->spec.mailbox.when_full == WARD_WAIT)
-        from.promise =
-            WARD__PROMISE_CREDIT; /* elsewhere the asker can be told the truth */
+        if (to->spec.mailbox.when_full == WARD_WAIT)
+            from.promise =
+                promise(inc, to); /* elsewhere the asker can be told the truth */
     result = ask_for(inc, &from, to, ask);
     if (result < 0)
         refuse(inc, ask->request, result);

@@ -238,7 +238,7 @@ deliver(struct ward__actor *to, const struct letter *letter)
         drop_new(to, letter);
         return WARD__POST_DROPPED;
     default:
-        if (letter->promise == WARD__PROMISE_CREDIT && ward__credit_covers(to))
+        if (letter->promise == WARD__PROMISE_CREDIT)
             return put(to, letter);
         to->refused = size;
         return -EAGAIN;

@@ -35,7 +35,8 @@ check_options(const ward_system_options *options)
     if (ward__mailbox_error(&options->mailbox, &field) != NULL)
         return -EINVAL;
     if (options->mailbox_bytes < WARD_INFINITE || options->max_actors < WARD_INFINITE ||
-        options->credit.messages < 0 || options->credit.bytes < 0)
+        options->credit.messages < 0 || options->credit.messages > INT32_MAX ||
+        options->credit.bytes < 0 || options->credit.bytes > INT32_MAX)
         return -EINVAL;
     if (frame != 0 && (frame < WARD__FRAME_LEAST || frame > WARD__FRAME_MOST))
         return -EINVAL;

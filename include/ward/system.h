@@ -62,7 +62,8 @@ typedef struct ward_system_options {
     /* The most actors and supervisors alive at a time; beyond: -ENOBUFS. Default no limit. */
     int64_t max_actors;
     /* How far each worker may be ahead of each actor that it sends to: so much it sends without
-     * asking whether there is room. Default 1,024 messages and 256 KiB. */
+     * asking whether there is room. Default 1,024 messages and 256 KiB, each at most
+     * INT32_MAX. */
     ward_credit credit;
     /* Milliseconds for the ordered stop of everything, then SIGKILL. Default 10,000. */
     int stop_ms;

@@ -1,4 +1,4 @@
-/* Who waits for room hears of it, whatever else is under way. */
+/* Who waits for room hears of it, and who was promised some has it, whatever else is under way. */
 #include "harness.h"
 
 #include <errno.h>
@@ -108,6 +108,9 @@ receive(ward_ctx *ctx, const ward_message *msg)
 
 static const ward_behavior waiter = {.name = "waiter", .receive = receive};
 WARD_REGISTER(waiter);
+
+static const ward_strategy stubborn = {.name = "stubborn", .max_restarts = WARD_INFINITE};
+WARD_REGISTER(stubborn);
 
 static int late_gate; /* of the one that the decider lets go */
 
@@ -379,6 +382,39 @@ the_time_of_an_ask_holds_for_waiting_and_answer_together(void **state)
     close(gate);
 }
 
+/* ---- promises ---- */
+
+static void
+what_others_sent_and_died_takes_nobody_his_credit(void **state)
+{
+    enum { CREDIT = 20, LIVES = 5 };
+    struct harness *h = *state;
+    ward_ref a, crashing, honest;
+    int gate, letters;
+
+    harness_reopen(h, &(ward_system_options){.credit = {.messages = CREDIT}});
+    a = spawn_closed(h, "a", (ward_mailbox_options){.messages = 1}, &gate);
+    honest = spawn_plain(h, "honest");
+    crashing = spawn_up(
+        h, &(ward_spec){.id = "crashing", .behavior = &waiter, .strategy = &stubborn});
+    assert_result(ward_tell(h->ctx, honest, FILL, a, 1), 0);
+    assert_int_equal(await_mail(h, FILLED)->number, 1);
+    for (int i = 0; i < LIVES; i++) {
+        assert_result(ward_tell(h->ctx, crashing, FILL, a, CREDIT), 0);
+        await_mail(h, FILLED);
+        assert_result(ward_tell(h->ctx, crashing, RAISE), 0);
+        await_event(h, WARD_EVENT_RESTARTED, "/crashing");
+    }
+    letters = (int)count_letters(h, WARD_LETTER_MAILBOX_FULL, "/a");
+    assert_true(letters > 0);
+    assert_result(ward_tell(h->ctx, honest, FILL, a, CREDIT - 1), 0);
+    assert_int_equal(await_mail(h, FILLED)->number, CREDIT - 1);
+    open_gate(gate);
+    settle(h);
+    assert_int_equal(count_letters(h, WARD_LETTER_MAILBOX_FULL, "/a"), letters);
+    close(gate);
+}
+
 int
 main(void)
 {
@@ -389,6 +425,7 @@ main(void)
         TEST(a_time_out_beside_the_bell_does_not_stop_one_that_drops),
         TEST(an_end_makes_room_for_all),
         TEST(where_all_are_full_together_the_host_is_refused_by_each),
+        TEST(what_others_sent_and_died_takes_nobody_his_credit),
         TEST(the_time_of_an_ask_holds_for_waiting_and_answer_together),
     };
 

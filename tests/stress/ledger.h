@@ -25,6 +25,7 @@ enum ledger_kind { LEDGER_TELL, LEDGER_ASK, LEDGER_ASK_THEN };
 struct ledger_actor {
     _Atomic uint64_t id, nonce; /* its reference */
     _Atomic uint32_t life;      /* a number for each incarnation */
+    _Atomic uint32_t lives;     /* how many there were */
     _Atomic uint32_t beats;     /* signs of progress */
     _Atomic uint32_t deaths;    /* incarnations that did not end in order */
     _Atomic uint32_t ends;      /* ended for good, and another took the place */
@@ -38,6 +39,7 @@ struct ledger_book {
     _Atomic uint32_t lives;
     _Atomic uint32_t violations;
     _Atomic int is_calm; /* nothing new is to be sent */
+    int64_t credit;      /* messages that a sender begins with */
     struct ledger_actor actors[LEDGER_SLOTS];
     _Atomic uint32_t last[LEDGER_SLOTS][LEDGER_SLOTS]; /* number, from, to */
 };

@@ -136,7 +136,7 @@ act(ward_ctx *ctx, int64_t hops)
     int to = (int)below(&self->random, LEDGER_SLOTS);
     uint32_t what = below(&self->random, 100);
 
-    if (ledger->is_calm)
+    if (ledger->is_calm || ledger_ref(to).id == 0) /* not spawned yet */
         return WARD_SAME;
     if (one_in(&self->random, self->plan.meddle_one_in) && to != LEDGER_HOST)
         meddle(ctx, self, to);
@@ -317,8 +317,8 @@ spawn(struct host *h, int slot)
     ward_ref ref;
 
     scene_ok(ward_spawn(h->ctx, &ref, &h->specs[slot]));
+    atomic_store(&ledger->actors[slot].nonce, ref.nonce); /* first: see act */
     atomic_store(&ledger->actors[slot].id, ref.id);
-    atomic_store(&ledger->actors[slot].nonce, ref.nonce);
     h->is_gone[slot] = false;
 }
 
@@ -473,6 +473,7 @@ open_system(struct host *h)
 
     ledger->actors[LEDGER_HOST].drops = options.mailbox.when_full == WARD_DROP_NEW ||
                                         options.mailbox.when_full == WARD_DROP_OLDEST;
+    ledger->credit = options.credit.messages;
     scene_ok(ward_system_new(&h->sys, &options));
     h->ctx = ward_system_ctx(h->sys);
     self = ward_self(h->ctx);
