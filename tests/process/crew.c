@@ -56,6 +56,8 @@ counter_receive(ward_ctx *ctx, const ward_message *msg)
         for (;;)
             pause();
     case READ:
+        if (ward_tell(ctx, host_of(ctx), TOLD, 0) < 0 || ward_flush(ctx) < 0)
+            break;
         return read(3, &byte, 1) == 1 ? WARD_SAME : WARD_UNHANDLED;
     }
     return WARD_UNHANDLED;

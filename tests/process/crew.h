@@ -26,7 +26,7 @@ enum {
     TELL_HOST, /* tells the host TOLD with the number it was told */
     ASK_HOST,  /* asks the host TOLD and answers with its answer */
     HANG,      /* never returns */
-    READ       /* one byte of descriptor 3 */
+    READ       /* tells the host TOLD at once, and reads one byte of descriptor 3 */
 };
 enum { TOLD = 100 };
 

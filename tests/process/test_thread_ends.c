@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "crew.h"
@@ -183,10 +183,11 @@ who_runs_while_another_calls_back_hinders_nobody(void **state)
     struct hold hold;
 
     begin_held(h, &hold, &first, 2);
+    second.ref = find(h, "/counter");
     caller_begin(&second);
     caller_await_asleep(&second);
     assert_result(ward_system_stop(h->sys), 0);
-    assert_result(ward_wait_down(h->sys, find(h, "/counter"), DEADLINE_MS), 0);
+    assert_result(ward_wait_down(h->sys, second.ref, DEADLINE_MS), 0);
     sem_post(&hold.release);
     sem_post(&hold.release);
     caller_finish(&first, 0);
@@ -215,6 +216,35 @@ who_settles_waits_for_the_callback_of_another(void **state)
     assert_int_equal(h->mail_count, 2);
 }
 
+/* ---- an end before the beginning ---- */
+
+static void
+without_descriptors_there_is_no_system_and_nothing_left_of_one(void **state)
+{
+    struct harness *h = *state;
+    int before = open_descriptors(), result = -EMFILE, refused = 0;
+    ward_system *other;
+    struct rlimit had, has;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+    has = had;
+    for (has.rlim_cur = 3; result < 0; has.rlim_cur++) {
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &has), 0);
+        result = ward_system_new(&other, &(ward_system_options){.threaded = true});
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+        if (result < 0) {
+            assert_result(result, -EMFILE);
+            assert_int_equal(open_descriptors(), before);
+            refused++;
+        }
+    }
+    assert_true(refused > 3);
+    assert_result(ward_system_stop(other), 0);
+    assert_result(ward_run_for(other, DEADLINE_MS), 0);
+    ward_system_free(other);
+    settle(h);
+}
+
 int
 main(void)
 {
@@ -225,6 +255,7 @@ main(void)
         TEST(who_is_sent_away_calls_nothing_more),
         TEST(who_runs_while_another_calls_back_hinders_nobody),
         TEST(who_settles_waits_for_the_callback_of_another),
+        TEST(without_descriptors_there_is_no_system_and_nothing_left_of_one),
     };
 
     return harness_main("thread ends", tests, sizeof tests / sizeof tests[0]);

@@ -192,6 +192,7 @@ who_waited_for_room_is_told_once(void **state)
     spec.fd_count = 1;
     ref = spawn_up(h, &spec);
     assert_result(ward_tell(h->ctx, ref, READ), 0);
+    await_mail(h, TOLD); /* it is in hand */
     while ((result = ward_tell(h->ctx, ref, WHO_AM_I)) == 0)
         continue;
     assert_result(result, -EAGAIN);
