@@ -260,12 +260,12 @@ void ward__wire_bye(struct ward__sink *sink);
 enum { WARD__ATTEMPT_AT = 6, WARD__ATTEMPT_MAX = 127 };
 
 /* And its type: negative, and so ward's own, if the first byte of it is this. */
-enum { WARD__TYPE_AT = 7 };
+enum { WARD__TYPE_AT = 7, WARD__INT8 = 0xd0 };
 
 static inline bool
 ward__wire_is_negative(uint8_t first)
 {
-    return first >= 0xe0 || (first >= 0xd0 && first <= 0xd3);
+    return first >= 0xe0 || (first >= WARD__INT8 && first <= 0xd3);
 }
 
 /* The type of the message behind which a drained actor ends; sent by ward only. */

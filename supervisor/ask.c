@@ -45,6 +45,17 @@ pack_answer(struct ward__sink *sink, const void *what)
     ward__wire_answer(sink, what);
 }
 
+/* So much is kept for a worker that asks and does not read the answers. */
+enum { ANSWERS_MOST = 64 << 20 };
+
+static bool
+is_kept(const struct ward__actor *asker, const struct ward__answer *answer)
+{
+    size_t unread = asker->now != NULL ? ward__channel_unsaid(&asker->now->channel) : 0;
+
+    return unread == 0 || unread + answer->values.size <= ANSWERS_MOST;
+}
+
 static void
 say_answer(struct ward__actor *asker, const struct ward__answer *answer)
 {
@@ -78,6 +89,8 @@ finish(struct ward__ask *ask, int status, ward_raw values)
     } else if (from.asker->incarnation == incarnation) {
         struct ward__answer answer = {
             .request = from.request, .status = status, .values = values};
+        if (!is_kept(from.asker, &answer))
+            answer = (struct ward__answer){.request = from.request, .status = -ENOBUFS};
         say_answer(from.asker, &answer);
     }
 }

@@ -159,13 +159,19 @@ bool
 ward__channel_has_unsent(const struct ward__channel *channel,
                          const struct ward__mailbox *box)
 {
-    return channel->lane.size > channel->lane_written || ward__mailbox_is_torn(box);
+    return ward__channel_unsaid(channel) > 0 || ward__mailbox_is_torn(box);
+}
+
+size_t
+ward__channel_unsaid(const struct ward__channel *channel)
+{
+    return channel->lane.size - channel->lane_written;
 }
 
 bool
 ward__channel_is_backed_up(const struct ward__channel *channel)
 {
-    return channel->lane.size - channel->lane_written > LANE_MUCH;
+    return ward__channel_unsaid(channel) > LANE_MUCH;
 }
 
 /* What comes next: the rest of a torn message, the lane, or messages. */

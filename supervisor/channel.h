@@ -91,6 +91,9 @@ void ward__channel_halt(struct ward__channel *channel);
 bool ward__channel_has_unsent(const struct ward__channel *channel,
                               const struct ward__mailbox *box);
 
+/* Bytes of the lane that the socket has not taken. */
+size_t ward__channel_unsaid(const struct ward__channel *channel);
+
 /* Does much of the lane wait for the worker to read? */
 bool ward__channel_is_backed_up(const struct ward__channel *channel);
 

@@ -16,6 +16,14 @@
 #include "supervisor/spawn.h"
 #include "supervisor/system.h"
 
+/* Behind it the actor ends; nobody's code has run for it. */
+static bool
+is_drain(struct ward__mailbox *box)
+{
+    return *ward__mailbox_first_byte(box, WARD__TYPE_AT) == WARD__INT8 &&
+           (int8_t)*ward__mailbox_first_byte(box, WARD__TYPE_AT + 1) == WARD__TYPE_DRAIN;
+}
+
 /*
  * What becomes of the message in hand. It is dropped, and kept aside for the event; or, where
  * the spec says so and nothing of it has left, it stays in front and is tried again.
@@ -29,7 +37,7 @@ take_poison(struct ward__actor *actor, const struct ward__hand *hand,
     uint8_t *attempt;
     size_t size = 0;
 
-    if (!hand->is_in_hand)
+    if (!hand->is_in_hand || is_drain(box))
         return;
     attempt = ward__mailbox_first_byte(box, WARD__ATTEMPT_AT);
     if (ward__mailbox_first(box, &frame, &size) < 0)

@@ -1,8 +1,9 @@
 /*
  * Events: what happens in the tree, told to the host.
  *
- * Total order for each actor, none promised between actors. Events come from the dispatch
- * queue, never inside a call of the host's.
+ * Total order for each actor, none promised between actors: FAILED, then the dead letter of the
+ * message it died of, then the answers to asks that fail for it (-WARD_ECRASHED), then RESTARTED or
+ * STOPPED. Events come from the dispatch queue, never inside a call of the host's.
  */
 #ifndef WARD_EVENT_H
 #define WARD_EVENT_H

@@ -46,8 +46,9 @@ typedef struct ward_system_options {
     void (*on_event)(ward_ctx *ctx, const ward_event *event, void *user);
     /* A message to the root; also WARD_TERMINATED. Without it: dead letter `unhandled`. */
     void (*on_message)(ward_ctx *ctx, const ward_message *msg, void *user);
-    /* Once after a tell or an ask of the host's to `ref` was -EAGAIN (the last one counts): there is
-     * room for that message. Never once the system stops, nor for an actor that has ended. */
+    /* Once after tells or asks of the host's to `ref` were -EAGAIN: there is room for the last message
+     * that was refused; who was refused several times tries each again. Never once the system stops,
+     * nor for an actor that has ended. */
     void (*on_room)(ward_ctx *ctx, ward_ref ref, void *user);
     void *user;
     /* The largest message, in bytes, envelope included, where a spec says nothing else. Default
@@ -83,7 +84,8 @@ typedef struct ward_system_options {
 WARD_API int ward_early(void);
 
 /*
- * [host] A new system; calls ward_early if nobody did. `options` is copied; NULL: all
+ * [host] A new system; it takes four descriptors, a zygote two, each worker two. Calls ward_early if
+ * nobody did. `options` is copied; NULL: all
  * defaults. On any thread, which may end before the system. 0; -EINVAL; as ward_early; -ETIMEDOUT:
  * the zygote did not answer in 2 s; -EAGAIN: no thread could be made.
  */
@@ -91,7 +93,8 @@ WARD_API int ward_system_new(ward_system **sys, const ward_system_options *optio
 
 /* [host] Ends everything at once, without hooks (ward_system_stop and ward_run end it in
  * order), and frees it. NULL is fine; inside a callback it waits until that has returned. With
- * threads: calls that wait in others are sent away with -WARD_ESTOPPED; no new one may begin. */
+ * threads: calls that wait in others are sent away with -WARD_ESTOPPED; no new one may begin. Callbacks
+ * that are due are not called any more: after ward_run has returned none is. */
 WARD_API void ward_system_free(ward_system *sys);
 
 /* [host] The root actor, `/`, first argument of the verbs. Lives as long as sys. */
@@ -102,7 +105,8 @@ WARD_API ward_ctx *ward_system_ctx(ward_system *sys);
 WARD_API int ward_system_fd(const ward_system *sys);
 
 /* [host] Does what is due, calls the callbacks that are due, and returns without waiting. 0: call it
- * again when the descriptor is readable; 1: the system has stopped, or a callback has freed it;
+ * again when the descriptor is readable; 1: the system has stopped and all callbacks were called, or
+ * one of them has freed it;
  * -WARD_EFAILED: it has failed; -WARD_ESTOPPED: another thread frees it; -ECHILD; -EDEADLK inside a
  * callback. */
 WARD_API int ward_system_dispatch(ward_system *sys);

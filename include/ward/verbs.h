@@ -90,10 +90,11 @@ typedef ward_next (*ward_on_reply)(ward_ctx *ctx, int status, const ward_message
                                    void *user);
 
 /*
- * [both] Sends a message; the answer comes to `on_reply` within `timeout_ms` (or
- * WARD_INFINITE). What ends with the incarnation that asked: no callback comes then.
- * 0; as ward_tell; then no callback comes. A worker that has 65,536 asks under way gets -EAGAIN for
- * another.
+ * [both] Sends a message; the answer comes to `on_reply` within `timeout_ms` (or WARD_INFINITE),
+ * never inside this call. A worker that fails or is restarted hears no answer to what it asked
+ * before; a host that frees its system hears none either. 0; on an error, as ward_tell, no callback
+ * comes. A worker that has 65,536 asks under way gets -EAGAIN for another;
+ * one for which 64 MiB of answers wait already hears -ENOBUFS.
  */
 WARD_API int ward_ask_then_values(ward_ctx *ctx, ward_ref to, int timeout_ms,
                                   ward_on_reply on_reply, void *user,
