@@ -59,12 +59,30 @@ forget(struct ward__actor *target, const struct ward__actor *watcher)
     }
 }
 
+/* Watches end with the incarnation of the watcher; nobody says so to the target. */
+static void
+sweep(struct ward__actor *target)
+{
+    size_t i = 0;
+
+    while (i < target->watcher_count) {
+        const struct ward__watcher *entry = &target->watchers[i];
+        const struct ward__actor *watcher = ward__actor_find(target->sys, entry->ref);
+        if (watcher != NULL && watcher->incarnation == entry->incarnation)
+            i++;
+        else
+            target->watchers[i] = target->watchers[--target->watcher_count];
+    }
+}
+
 static int
 remember(struct ward__actor *target, const struct ward__actor *watcher)
 {
     for (size_t i = 0; i < target->watcher_count; i++)
         if (is_same(&target->watchers[i], watcher))
             return 0;
+    if (target->watcher_count == target->watcher_capacity)
+        sweep(target);
     if (target->watcher_count == target->watcher_capacity) {
         size_t capacity =
             target->watcher_capacity != 0 ? 2 * target->watcher_capacity : 4;
