@@ -9,6 +9,7 @@
 #include "ipc/clock.h"
 #include "ipc/fault.h"
 #include "supervisor/ask.h"
+#include "supervisor/deadline.h"
 #include "supervisor/life.h"
 #include "supervisor/post.h"
 #include "supervisor/system.h"
@@ -73,9 +74,12 @@ stop_waiting(struct ward__credit *credit)
 
     if (!credit->is_waiting)
         return;
-    credit->is_waiting = false;
+    credit->is_waiting = credit->sender->awaits_room = false;
     ward__timer_cancel(&asker->sys->loop, &credit->timeout);
     asker->waits_for = NULL;
+    ward__timer_cancel(&asker->sys->loop,
+                       &asker->progress); /* its message goes on from here */
+    ward__actor_watch_progress(asker);
 }
 
 static void
@@ -289,7 +293,7 @@ wait_for_room(struct ward__credit *credit, const struct ward__credit_frame *aske
 {
     struct ward__actor *asker = credit->sender->actor;
 
-    credit->is_waiting = true;
+    credit->is_waiting = credit->sender->awaits_room = true;
     asker->waits_for = credit->to;
     if (asked->timeout_ms != WARD_INFINITE)
         ward__timer_set(&asker->sys->loop, &credit->timeout,

@@ -91,7 +91,7 @@ message_is_late(struct ward__timer *timer)
     if (ward__channel_progress(&inc->channel, &actor->mailbox) < 0)
         ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "a page that cannot be");
     else if (actor->mailbox.sent_number > actor->mailbox.done_number &&
-             actor->mailbox.done_number == actor->progress_seen)
+             actor->mailbox.done_number == actor->progress_seen && !inc->awaits_room)
         ward__incarnation_kill(inc, WARD__DOOM_MESSAGE, "message");
     ward__actor_watch_progress(actor);
 }

@@ -43,6 +43,7 @@ struct ward__incarnation {
     struct ward__channel channel;
     struct ward__credit_tree credits; /* owned: with those it sends to */
     bool is_owed_grants;              /* it did not read: they wait */
+    bool awaits_room;                 /* in some mailbox; its message is not to blame */
     bool is_asking;                   /* it blocks on `request` */
     uint64_t request;                 /* the last that it blocked on */
     uint64_t answered_at;  /* so far the lane is written when the answer begins */

@@ -34,7 +34,8 @@ typedef struct ward_ctx ward_ctx;
 
 /*
  * What receive returns. Besides these, every negative code is a failure: cause `error`
- * with that code, so `return ward_reply(ctx, 1)` is right.
+ * with that code, so `return ward_reply(ctx, 1)` is right. Think before `return ward_tell(...)`:
+ * where the mailbox there may be full, -EAGAIN is no reason to fail (spec.h: WARD_REJECT).
  */
 typedef int ward_next;
 enum {
@@ -55,7 +56,7 @@ typedef struct ward_behavior {
     /* Bytes of state, zeroed at each start: ward_state(ctx). */
     size_t state_size;
     /* Handles one message; required. All it sends leaves when it returns, and not at all if
-     * it dies before. */
+     * it dies before, but for what verbs.h says is published at once. */
     ward_receive receive;
     /* Before the first message of each incarnation; children are spawned here. 0,
      * WARD_START_IGNORE, or a negative code: the start failed. */

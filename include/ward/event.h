@@ -44,7 +44,7 @@ typedef enum ward_event_kind {
  *   interrupted   begun, published in part, then supervision ended it
  *   stopped       still queued when its actor ended, or told to one that is drained
  *   unknown       nobody has that reference
- *   mailbox-full  a worker told it to a full mailbox
+ *   mailbox-full  dropped from a full mailbox, or beyond what its sender was promised
  *   late-reply    an answer that nobody waits for any more
  *   undecodable   it could not be packed for its reader
  *   unhandled     receive returned WARD_UNHANDLED

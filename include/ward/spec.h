@@ -28,7 +28,10 @@ typedef enum ward_restart_type {
 /* What becomes of a message to a full mailbox. A message that is dropped is a dead letter
  * `mailbox-full`, and counted: ward_mailbox_dropped; one that was asked fails its ask with -EAGAIN. */
 typedef enum ward_when_full {
-    WARD_REJECT = 0,  /* the sender gets -EAGAIN: nothing was sent */
+    /* The sender gets -EAGAIN: nothing was sent. The host goes on at on_room. A worker keeps what it
+     * could not send and tries again with a later message; or it asks (ward_ask_then) with some
+     * answers outstanding and sends on from the callback, which never meets a full mailbox. */
+    WARD_REJECT = 0,
     WARD_DROP_NEW,    /* the new one is dropped */
     WARD_DROP_OLDEST, /* the one that has waited longest is dropped */
     WARD_WAIT, /* a worker that sends waits until there is room; the host gets -EAGAIN */
@@ -36,8 +39,9 @@ typedef enum ward_when_full {
 
 /*
  * The bounds of a mailbox; the message in hand does not count, and an empty one takes a message
- * of any size. A worker learns late that one is full: it may be ahead by its credit (system.h), and
- * what it sent on credit is queued beyond the bounds, unless it is to be dropped.
+ * of any size. A worker learns late that one is full: it may be ahead by its credit (system.h, 1,024
+ * messages), and what it sent on credit is queued beyond the bounds, unless it is to be dropped. For
+ * bounds below that, with workers as senders, make the credit of the system smaller.
  */
 typedef struct ward_mailbox_options {
     int64_t bytes;    /* the most bytes queued. Default 16 MiB */
@@ -85,14 +89,16 @@ typedef struct ward_spec {
      * WARD_ZERO: SIGKILL at once (OTP's brutal_kill). A supervisor takes what its children
      * take. */
     int shutdown_ms;
-    /* Milliseconds one message may take while nothing is finished, then the process is killed:
-     * cause `timeout`. It is noticed between one and two times this long. Default no limit. */
+    /* Milliseconds one message may take while nothing is finished, waiting for room not counted, then
+     * the process is killed: cause `timeout`. It is noticed between one and two times this long. Default no limit. */
     int message_ms;
     /* How often a message that killed the actor is tried again. Default 0. */
     int redeliver;
     ward_mailbox_options mailbox;
-    /* The largest message to it and from it, in bytes, envelope included: 4 KiB to 64 MiB. Default
-     * that of the system, see ward_system_options. */
+    /* The largest message that can be told to it and that it can send, in bytes, envelope included:
+     * 4 KiB to 64 MiB. Default that of the system, see ward_system_options. Who sends and who gets it
+     * must both allow it; an answer is as large as its sender may send. For large messages
+     * mailbox.bytes may have to be larger, too. */
     int64_t frame_bytes;
 } ward_spec;
 

@@ -47,8 +47,9 @@ typedef struct ward_system_options {
     /* A message to the root; also WARD_TERMINATED. Without it: dead letter `unhandled`. */
     void (*on_message)(ward_ctx *ctx, const ward_message *msg, void *user);
     /* Once after tells or asks of the host's to `ref` were -EAGAIN: there is room for the last message
-     * that was refused; who was refused several times tries each again. Never once the system stops,
-     * nor for an actor that has ended. */
+     * that was refused: once for the actor, however often it was. With threads it may come before the
+     * refused call has returned, and all who wait are to try again. Never once the system stops, nor
+     * for an actor that has ended: its end is STOPPED. */
     void (*on_room)(ward_ctx *ctx, ward_ref ref, void *user);
     void *user;
     /* The largest message, in bytes, envelope included, where a spec says nothing else. Default
@@ -93,8 +94,9 @@ WARD_API int ward_system_new(ward_system **sys, const ward_system_options *optio
 
 /* [host] Ends everything at once, without hooks (ward_system_stop and ward_run end it in
  * order), and frees it. NULL is fine; inside a callback it waits until that has returned. With
- * threads: calls that wait in others are sent away with -WARD_ESTOPPED; no new one may begin. Callbacks
- * that are due are not called any more: after ward_run has returned none is. */
+ * threads: calls that wait in others are sent away with -WARD_ESTOPPED, and no new one may begin: stop,
+ * join your threads, then free. Callbacks that are due are not called any more: after ward_run has
+ * returned none is. */
 WARD_API void ward_system_free(ward_system *sys);
 
 /* [host] The root actor, `/`, first argument of the verbs. Lives as long as sys. */
@@ -149,7 +151,7 @@ WARD_API int ward_dump(ward_system *sys, char *buffer, size_t size);
 WARD_API int64_t ward_mailbox_count(ward_system *sys, ward_ref ref);
 
 /* [host] How many messages to `ref`, in its life, were dropped because its mailbox was full (spec.h:
- * when_full); -WARD_EUNKNOWN. */
+ * when_full); -WARD_EUNKNOWN: also when it has ended, so read it before. */
 WARD_API int64_t ward_mailbox_dropped(ward_system *sys, ward_ref ref);
 
 /* [host] The process of `ref` now, to watch or to kill in a test; 0: it has none;

@@ -9,8 +9,10 @@
  * answers -EBUSY.
  *
  * In a worker a verb that sends takes effect when the handler returns, together with all
- * else it sent; if it dies before, nothing of it happened. ward_flush, ward_ask and
- * ward_spawn publish what was sent so far at once.
+ * else it sent; if it dies before, nothing of it happened. ward_flush, ward_ask, ward_spawn and
+ * the other questions to the host publish what was sent so far at once; so does a handler that
+ * sends one actor more than its credit (system.h), or more than fits its outbox (one message of
+ * the largest size).
  */
 #ifndef WARD_VERBS_H
 #define WARD_VERBS_H
@@ -62,8 +64,8 @@ WARD_API const char *ward_stop_reason(const ward_ctx *ctx);
  * on_room). In the host also -WARD_EUNKNOWN: nobody has this reference (a dead letter, too);
  * -ESHUTDOWN: the system stops. In a worker what cannot be delivered becomes a dead letter; one that
  * is far ahead of its target (system.h: credit) publishes early, as ward_flush does, and asks whether
- * there is room; where the mailbox is to be waited for also -EDEADLK: that actor waits for us;
- * -ECANCELED: this actor is being stopped.
+ * there is room; where the mailbox is to be waited for also -EDEADLK: that actor waits for us, or is us, and who
+ * asks second is told; -ECANCELED: this actor is being stopped.
  */
 WARD_API int ward_tell_values(ward_ctx *ctx, ward_ref to, const ward_value *values,
                               size_t count);
@@ -101,7 +103,8 @@ WARD_API int ward_ask_then_values(ward_ctx *ctx, ward_ref to, int timeout_ms,
                                   const ward_value *values, size_t count);
 
 /*
- * [both] Answers the message in hand (in the host: inside on_message). 0; -EINVAL: none is
+ * [both] Answers the message in hand with these values, the first of which is no type (in the host:
+ * inside on_message). 0; -EINVAL: none is
  * in hand; -WARD_EUNKNOWN: it expects no answer; -EMSGSIZE; -ENOMEM. Answering with
  * no values: count 0. The first answer wins; later ones are dead letters.
  */
@@ -202,7 +205,8 @@ WARD_API int ward_log(ward_ctx *ctx, const char *format, ...) WARD_PRINTF(2, 3);
 WARD_API int ward_breadcrumb(ward_ctx *ctx, const char *format, ...) WARD_PRINTF(2, 3);
 
 #ifndef __cplusplus
-/* The typed verbs: arguments after the fixed ones are the type and the values. */
+/* The typed verbs: arguments after the fixed ones are the type and the values; an answer has no
+ * type, so those of ward_reply and ward_reply_to are values only. */
 #define ward_tell(ctx, to, ...) ward_tell_values((ctx), (to), WARD__VALUES(__VA_ARGS__))
 #define ward_ask(ctx, to, reply, timeout_ms, ...)                                        \
     ward_ask_values((ctx), (to), (reply), (timeout_ms), WARD__VALUES(__VA_ARGS__))

@@ -13,7 +13,7 @@
  *   6. ward_run(); look at events and failures                    event.h, failure.h
  *
  * Rules that hold everywhere: results are 0 or a negative code (error.h); out parameters are
- * written only on success; a system is used by one thread; sends copy; references are
+ * written only on success; a system is used by one thread at a time, or by any (`.threaded`); sends copy; references are
  * values; zero in an option means the default; times are milliseconds of the monotonic
  * clock.
  */

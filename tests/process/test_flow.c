@@ -180,6 +180,25 @@ who_waits_for_room_ends_in_order_when_it_is_stopped(void **state)
 }
 
 static void
+time_that_is_waited_for_room_is_no_time_of_the_message(void **state)
+{
+    struct harness *h = *state;
+    struct gated a;
+    ward_ref b;
+
+    harness_reopen(h, &(ward_system_options){.credit = {.messages = 1}});
+    a = spawn_gated(h, "a",
+                    (ward_mailbox_options){.messages = 1, .when_full = WARD_WAIT});
+    b = spawn_up(h, &(ward_spec){.id = "b", .behavior = &noter, .message_ms = 150});
+    assert_result(ward_tell(h->ctx, b, FILL, a.ref, 0, 10), 0);
+    linger(h, 600);
+    assert_int_equal(count_mails(h, FILLED), 0);
+    open_gate(&a);
+    assert_int_equal(await_mail(h, FILLED)->number, 10);
+    assert_int_equal(count_events(h, WARD_EVENT_FAILED, NULL), 0);
+}
+
+static void
 a_message_in_hand_is_finished_though_it_needs_credit(void **state)
 {
     struct harness *h = *state;
@@ -271,6 +290,7 @@ main(void)
         TEST(the_end_of_a_watched_actor_is_never_dropped),
         TEST(who_waits_for_room_ends_in_order_when_it_is_stopped),
         TEST(a_message_in_hand_is_finished_though_it_needs_credit),
+        TEST(time_that_is_waited_for_room_is_no_time_of_the_message),
         TEST(who_waits_for_one_that_ends_goes_on),
         TEST(two_that_wait_for_each_other_are_told),
         TEST(an_ask_waits_for_room_no_longer_than_its_time),
