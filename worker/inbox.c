@@ -101,7 +101,7 @@ read_frame(struct ward__worker *w, ward_bytes bytes, struct ward__frame *frame)
 
 /* Whole frames, prefixes included. */
 struct ward__put_off {
-    STAILQ_ENTRY(ward__put_off) next;
+    TAILQ_ENTRY(ward__put_off) next;
     size_t capacity, head, tail;
     uint8_t data[];
 };
@@ -115,14 +115,14 @@ more_room(struct ward__worker *w, size_t size)
     if (piece == NULL)
         _exit(ENOMEM);
     *piece = (struct ward__put_off){.capacity = capacity};
-    STAILQ_INSERT_TAIL(&w->inbox.later, piece, next);
+    TAILQ_INSERT_TAIL(&w->inbox.later, piece, next);
     return piece;
 }
 
 static void
 put_off(struct ward__worker *w, ward_bytes bytes)
 {
-    struct ward__put_off *piece = STAILQ_LAST(&w->inbox.later, ward__put_off, next);
+    struct ward__put_off *piece = TAILQ_LAST(&w->inbox.later, ward__put_off_list);
     size_t size = WARD__FRAME_PREFIX + bytes.size;
 
     if (piece == NULL || piece->capacity - piece->tail < size)
@@ -138,9 +138,8 @@ take_put_off(struct ward__worker *w, ward_bytes *bytes)
 {
     struct ward__put_off *piece;
 
-    while ((piece = STAILQ_FIRST(&w->inbox.later)) != NULL &&
-           piece->head == piece->tail) {
-        STAILQ_REMOVE_HEAD(&w->inbox.later, next);
+    while ((piece = TAILQ_FIRST(&w->inbox.later)) != NULL && piece->head == piece->tail) {
+        TAILQ_REMOVE(&w->inbox.later, piece, next);
         free(piece);
     }
     if (piece == NULL)

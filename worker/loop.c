@@ -307,7 +307,7 @@ ward__worker_main(int channel, struct ward__page *page)
                                .stop_reason = ""};
     RB_INIT(&w->accounts);
     ward__framebuf_init(&w->inbox.in, UINT32_MAX);
-    STAILQ_INIT(&w->inbox.later);
+    TAILQ_INIT(&w->inbox.later);
     setvbuf(stdout, NULL, _IOLBF, 0);
     ward__crash_watch(page);
 

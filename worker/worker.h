@@ -44,7 +44,7 @@ struct ward__request {
  */
 struct ward__inbox {
     struct ward__framebuf in;
-    STAILQ_HEAD(, ward__put_off) later; /* owned */
+    TAILQ_HEAD(ward__put_off_list, ward__put_off) later; /* owned */
     struct ward__framebuf pinned;
     bool is_pinned;
     bool is_hand_in; /* the frame in hand lies in `in` */

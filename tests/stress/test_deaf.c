@@ -168,7 +168,9 @@ measure(int64_t asks, int64_t bound)
                   "failures\n",
                   (long)asks, (long)((h.most - before) / 1024), (long)(bound / 1024),
                   (long)h.letters, (long)h.failures);
-    assert_true(h.most - before <= bound);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_true(h.most - before <= bound); /* theirs keep what was freed */
+#endif
     ward_system_free(h.sys);
     close(ends[0]);
     close(ends[1]);
