@@ -202,19 +202,20 @@ static void
 a_message_in_hand_is_finished_though_it_needs_credit(void **state)
 {
     struct harness *h = *state;
-    ward_ref a, b;
+    struct gated a;
+    ward_ref b;
 
     harness_reopen(h, &(ward_system_options){.credit = {.messages = 3}});
-    a = spawn_noter(h, "a");
+    a = spawn_gated(h, "a", (ward_mailbox_options){0});
     b = spawn_noter(h, "b");
-    assert_result(ward_tell(h->ctx, b, FILL, a, 0, KEPT), 0);
-    while (ward_mailbox_count(h->sys, b) == 0)
-        ward_run_for(h->sys, 0);
-    ward_run_for(h->sys, 1);
+    assert_result(ward_tell(h->ctx, b, FILL, a.ref, 0, KEPT), 0);
+    while (ward_mailbox_count(h->sys, a.ref) < 2) /* it has begun */
+        ward_run_for(h->sys, 1);
     assert_result(ward_stop(h->ctx, b), 0);
     assert_string_equal(await_mail(h, FILLED)->text, "");
+    open_gate(&a);
     settle(h);
-    assert_numbers(h, a, 0, KEPT);
+    assert_numbers(h, a.ref, 0, KEPT);
 }
 
 static void
