@@ -424,7 +424,7 @@ end_badly(ward_ctx *ctx)
     if (f == NULL || f->signal == 0)
         return;
     ward_tell(ctx, host_of(ctx), FOUND, 1); /* goes with it */
-    *(volatile int *)8 = 1;
+    *(volatile int *)0 = 1;
 }
 
 static const ward_behavior clumsy = {.name = "clumsy",

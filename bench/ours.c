@@ -1,0 +1,120 @@
+#include "bench/ours.h"
+
+const uint8_t ours_payload[BENCH_PAYLOAD] = {'w', 'a', 'r', 'd'};
+
+/* ---- in the worker ---- */
+
+struct taker {
+    int64_t taken;
+    uint64_t bytes;
+};
+
+static ward_next
+send_many(ward_ctx *ctx, const ward_message *msg)
+{
+    ward_ref to;
+    int64_t count;
+
+    if (ward_get(msg, &to, &count) < 0)
+        return WARD_UNHANDLED;
+    for (int64_t i = 0; i < count; i++) {
+        int result = ward_tell(ctx, to, OURS_TAKE,
+                               ward_bytes_of(ours_payload, sizeof ours_payload));
+        if (result < 0)
+            return result;
+    }
+    return WARD_SAME;
+}
+
+static ward_next
+worker_receive(ward_ctx *ctx, const ward_message *msg)
+{
+    struct taker *self = ward_state(ctx);
+    int64_t taken = self->taken;
+    ward_bytes bytes;
+
+    switch (ward_message_type(msg)) {
+    case OURS_TAKE:
+        if (ward_get(msg, &bytes) < 0)
+            return WARD_UNHANDLED;
+        self->taken++;
+        self->bytes += bytes.size;
+        return WARD_SAME;
+    case OURS_ECHO:
+        if (ward_get(msg, &bytes) < 0)
+            return WARD_UNHANDLED;
+        return ward_reply(ctx, bytes);
+    case OURS_COUNT:
+        self->taken = 0;
+        return ward_reply(ctx, taken);
+    case OURS_SEND:
+        return send_many(ctx, msg);
+    case OURS_CRASH:
+        *(volatile int *)0 = 1;
+    }
+    return WARD_UNHANDLED;
+}
+
+const ward_behavior ours_worker = {.name = "bench-worker",
+                                   .state_size = sizeof(struct taker),
+                                   .receive = worker_receive};
+WARD_REGISTER(ours_worker);
+
+const ward_strategy ours_always = {.name = "bench-always", .max_restarts = WARD_INFINITE};
+WARD_REGISTER(ours_always);
+
+/* ---- in the host ---- */
+
+int
+ours_open(ward_system **sys, const ward_system_options *options)
+{
+    int result = ward_system_new(sys, options);
+
+    return result < 0 ? bench_fail(ward_error_name(result), 0) : 0;
+}
+
+int
+ours_worker_up(ward_system *sys, const char *id, ward_ref *ref)
+{
+    ward_spec spec = {.id = id, .behavior = &ours_worker, .strategy = &ours_always};
+    int result = ward_spawn(ward_system_ctx(sys), ref, &spec);
+
+    if (result == 0)
+        result = ward_wait_up(sys, *ref, OURS_ANSWER_MS);
+    return result < 0 ? bench_fail(ward_error_name(result), 0) : 0;
+}
+
+int
+ours_echo(ward_ctx *ctx, ward_ref ref)
+{
+    ward_message *reply;
+    ward_bytes bytes;
+    int result = ward_ask(ctx, ref, &reply, OURS_ANSWER_MS, OURS_ECHO,
+                          ward_bytes_of(ours_payload, sizeof ours_payload));
+
+    if (result < 0)
+        return bench_fail(ward_error_name(result), 0);
+    result = ward_get(reply, &bytes);
+    ward_message_free(reply);
+    return result == 0 && bytes.size == sizeof ours_payload
+               ? 0
+               : bench_fail("an answer that is none", 0);
+}
+
+int
+ours_await_taken(ward_ctx *ctx, ward_ref ref, long count)
+{
+    int64_t all = 0, taken;
+    ward_message *reply;
+
+    while (all < count) {
+        int result = ward_ask(ctx, ref, &reply, OURS_ANSWER_MS, OURS_COUNT);
+        if (result == 0)
+            result = ward_get(reply, &taken);
+        if (result < 0)
+            return bench_fail(ward_error_name(result), 0);
+        ward_message_free(reply);
+        all += taken;
+    }
+    return 0;
+}

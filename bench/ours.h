@@ -1,0 +1,38 @@
+/*
+ * Ours: the behaviours that the figures use, and a system with one worker of them.
+ *
+ * Used by: the figures. Uses: ward.h.
+ */
+#ifndef WARD_BENCH_OURS_H
+#define WARD_BENCH_OURS_H
+
+#include <ward/ward.h>
+
+#include "bench/bench.h"
+
+enum { OURS_ANSWER_MS = 60000 };
+
+/* Messages of `ours_worker`. */
+enum {
+    OURS_ECHO = 1, /* bytes: answers them */
+    OURS_TAKE,     /* bytes: reads them, counts them */
+    OURS_COUNT,    /* asked: how many were taken since the last time */
+    OURS_CRASH,    /* a real one */
+    OURS_SEND,     /* ref, number: tells so many messages of 64 bytes to that one */
+};
+
+extern const ward_behavior ours_worker;
+extern const ward_strategy ours_always;
+extern const uint8_t ours_payload[BENCH_PAYLOAD];
+
+/* A system with such options (NULL: the defaults), and one worker that is up. 0, or -1. */
+int ours_open(ward_system **sys, const ward_system_options *options);
+int ours_worker_up(ward_system *sys, const char *id, ward_ref *ref);
+
+/* One question with 64 bytes, answered. 0, or -1. */
+int ours_echo(ward_ctx *ctx, ward_ref ref);
+
+/* Waits until it has taken so many. 0, or -1. */
+int ours_await_taken(ward_ctx *ctx, ward_ref ref, long count);
+
+#endif

@@ -1,0 +1,389 @@
+#include "bench/raw.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- children ---- */
+
+struct child {
+    pid_t pid;
+    int fd;
+};
+
+/* Forks one that runs `body` on its end of a socketpair. */
+static int
+start(struct child *child, void (*body)(int fd))
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+        return bench_fail("socketpair", errno);
+    child->pid = fork();
+    if (child->pid < 0)
+        return bench_fail("fork", errno);
+    if (child->pid == 0) {
+        close(ends[0]);
+        body(ends[1]);
+        _exit(0);
+    }
+    close(ends[1]);
+    child->fd = ends[0];
+    return 0;
+}
+
+static void
+end(struct child *child)
+{
+    close(child->fd);
+    waitpid(child->pid, NULL, 0);
+}
+
+static bool
+read_all(int fd, char *data, size_t size, int flags)
+{
+    while (size > 0) {
+        ssize_t got = recv(fd, data, size, flags);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+            return false;
+        if (got < 0)
+            continue;
+        data += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+static bool
+write_all(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EINTR)
+            return false;
+        if (sent < 0)
+            continue;
+        data += sent;
+        size -= (size_t)sent;
+    }
+    return true;
+}
+
+/* ---- ping-pong ---- */
+
+static void
+echo(int fd, int flags)
+{
+    char message[BENCH_PAYLOAD];
+
+    while (read_all(fd, message, sizeof message, flags))
+        if (!write_all(fd, message, sizeof message))
+            return;
+}
+
+static void
+echo_blocking(int fd)
+{
+    echo(fd, 0);
+}
+
+static void
+echo_polling(int fd)
+{
+    echo(fd, MSG_DONTWAIT);
+}
+
+static int
+ping_pong(const struct bench_size *size, double *values, void (*body)(int fd), int flags)
+{
+    double *times = calloc((size_t)size->count, sizeof *times);
+    char message[BENCH_PAYLOAD] = {0};
+    struct child child;
+
+    if (times == NULL || start(&child, body) < 0)
+        return -1;
+    for (long i = 0; i < size->count; i++) {
+        double begun = bench_now_us();
+        if (!write_all(child.fd, message, sizeof message) ||
+            !read_all(child.fd, message, sizeof message, flags))
+            return bench_fail("ping-pong", errno);
+        times[i] = bench_now_us() - begun;
+    }
+    end(&child);
+    values[0] = bench_quantile(times, (size_t)size->count, 0.5);
+    free(times);
+    return 0;
+}
+
+int
+raw_rtt_blocking(const struct bench_size *size, double *values)
+{
+    return ping_pong(size, values, echo_blocking, 0);
+}
+
+int
+raw_rtt_polling(const struct bench_size *size, double *values)
+{
+    return ping_pong(size, values, echo_polling, MSG_DONTWAIT);
+}
+
+/* What many questions at once need: no write waits while answers do. */
+struct pipe_line {
+    struct child child;
+    long to_ask, to_hear; /* bytes */
+    long most_unheard;
+};
+
+static int
+ask_or_hear(struct pipe_line *line, char *buffer, size_t size)
+{
+    long unheard = line->to_hear - line->to_ask;
+    long room = line->most_unheard - unheard;
+    struct pollfd polled = {.fd = line->child.fd, .events = POLLIN};
+    ssize_t done;
+
+    if (room > line->to_ask)
+        room = line->to_ask;
+    if (room > 0)
+        polled.events |= POLLOUT;
+    if (poll(&polled, 1, -1) < 0)
+        return -1;
+    if (polled.revents & POLLIN) {
+        done = recv(line->child.fd, buffer, size, MSG_DONTWAIT);
+        line->to_hear -= done > 0 ? done : 0;
+    }
+    if (polled.revents & POLLOUT) {
+        done = send(line->child.fd, buffer, (size_t)room, MSG_DONTWAIT | MSG_NOSIGNAL);
+        line->to_ask -= done > 0 ? done : 0;
+    }
+    return polled.revents & (POLLIN | POLLOUT) ? 0 : -1;
+}
+
+static void
+echo_batches(int fd)
+{
+    static char buffer[64 * 1024];
+    ssize_t got;
+
+    while ((got = recv(fd, buffer, sizeof buffer, 0)) > 0)
+        if (!write_all(fd, buffer, (size_t)got))
+            return;
+}
+
+int
+raw_pipelined(const struct bench_size *size, double *values)
+{
+    enum { OUTSTANDING = 1000 };
+    static char buffer[OUTSTANDING * BENCH_PAYLOAD];
+    struct pipe_line line = {.to_ask = size->count * BENCH_PAYLOAD,
+                             .to_hear = size->count * BENCH_PAYLOAD,
+                             .most_unheard = sizeof buffer};
+    double begun;
+
+    if (start(&line.child, echo_batches) < 0)
+        return -1;
+    begun = bench_now_us();
+    while (line.to_hear > 0)
+        if (ask_or_hear(&line, buffer, sizeof buffer) < 0)
+            return bench_fail("questions and answers", errno);
+    values[0] = (double)size->count / (bench_now_us() - begun) * 1e6;
+    end(&line.child);
+    return 0;
+}
+
+/* ---- one way ---- */
+
+/* Says so at the end of the stream. */
+static void
+swallow(int fd)
+{
+    static char buffer[64 * 1024];
+
+    while (recv(fd, buffer, sizeof buffer, 0) > 0)
+        ;
+    write_all(fd, "", 1);
+}
+
+static int
+one_way(size_t bytes, size_t at_once, void (*body)(int fd), double *took_us)
+{
+    char *data = calloc(1, at_once);
+    struct child child;
+    double begun;
+    char over;
+
+    if (data == NULL || start(&child, body) < 0)
+        return -1;
+    begun = bench_now_us();
+    for (size_t sent = 0; sent < bytes; sent += at_once)
+        if (!write_all(child.fd, data, at_once))
+            return bench_fail("write", errno);
+    shutdown(child.fd, SHUT_WR);
+    if (!read_all(child.fd, &over, 1, 0))
+        return bench_fail("read", errno);
+    *took_us = bench_now_us() - begun;
+    end(&child);
+    free(data);
+    return 0;
+}
+
+static int
+tell(const struct bench_size *size, double *values, size_t batch, void (*body)(int fd))
+{
+    double took_us;
+
+    if (one_way((size_t)size->count * BENCH_PAYLOAD, batch * BENCH_PAYLOAD, body,
+                &took_us) < 0)
+        return -1;
+    values[0] = (double)size->count / took_us * 1e6;
+    return 0;
+}
+
+int
+raw_tell(const struct bench_size *size, double *values)
+{
+    return tell(size, values, 1, swallow);
+}
+
+int
+raw_tell_batches(const struct bench_size *size, double *values)
+{
+    return tell(size, values, 64, swallow);
+}
+
+int
+raw_tell_1m(const struct bench_size *size, double *values)
+{
+    enum { MESSAGE = 1000000 };
+    double took_us;
+
+    if (one_way((size_t)size->count * MESSAGE, MESSAGE, swallow, &took_us) < 0)
+        return -1;
+    values[0] = (double)size->count * MESSAGE / took_us * 1e6;
+    return 0;
+}
+
+/* ---- processes ---- */
+
+static void
+say_and_wait(int fd)
+{
+    char byte;
+
+    write_all(fd, "", 1);
+    read_all(fd, &byte, 1, 0);
+}
+
+/* Echoes a byte, or dies of it. */
+static void
+answer_or_crash(int fd)
+{
+    char byte;
+
+    while (read_all(fd, &byte, 1, 0)) {
+        if (byte == '!')
+            *(volatile int *)0 = 1;
+        write_all(fd, &byte, 1);
+    }
+}
+
+static int
+crash_and_start(struct child *child)
+{
+    char byte = '?';
+
+    if (!write_all(child->fd, "!", 1))
+        return bench_fail("write", errno);
+    if (waitpid(child->pid, NULL, 0) < 0)
+        return bench_fail("waitpid", errno);
+    close(child->fd);
+    if (start(child, answer_or_crash) < 0)
+        return -1;
+    if (!write_all(child->fd, &byte, 1) || !read_all(child->fd, &byte, 1, 0))
+        return bench_fail("the first answer", errno);
+    return 0;
+}
+
+int
+raw_restart(const struct bench_size *size, double *values)
+{
+    double *times = calloc((size_t)size->count, sizeof *times);
+    struct child child;
+
+    if (times == NULL || start(&child, answer_or_crash) < 0)
+        return -1;
+    for (long i = 0; i < size->count; i++) {
+        double begun = bench_now_us();
+        if (crash_and_start(&child) < 0)
+            return -1;
+        times[i] = bench_now_us() - begun;
+    }
+    end(&child);
+    values[0] = bench_quantile(times, (size_t)size->count, 0.5);
+    values[1] = bench_quantile(times, (size_t)size->count, 0.99);
+    free(times);
+    return 0;
+}
+
+int
+raw_restart_4gb(const struct bench_size *size, double *values)
+{
+    return bench_grow(size) < 0 ? -1 : raw_restart(size, values);
+}
+
+static int
+spawns(const struct bench_size *size, double *times)
+{
+    struct child *children = calloc((size_t)size->count, sizeof *children);
+    char byte;
+
+    if (children == NULL)
+        return -1;
+    for (long i = 0; i < size->count; i++) {
+        double begun = bench_now_us();
+        if (start(&children[i], say_and_wait) < 0)
+            return -1;
+        if (!read_all(children[i].fd, &byte, 1, 0))
+            return bench_fail("the first byte", errno);
+        times[i] = bench_now_us() - begun;
+    }
+    for (long i = 0; i < size->count; i++)
+        close(children[i].fd);
+    for (long i = 0; i < size->count; i++)
+        waitpid(children[i].pid, NULL, 0);
+    free(children);
+    return 0;
+}
+
+int
+raw_spawn(const struct bench_size *size, double *values)
+{
+    double *times = calloc((size_t)size->count, sizeof *times);
+
+    if (times == NULL || spawns(size, times) < 0)
+        return -1;
+    values[0] = bench_quantile(times, (size_t)size->count, 0.5);
+    free(times);
+    return 0;
+}
+
+int
+raw_spawn_sustained(const struct bench_size *size, double *values)
+{
+    double *times = calloc((size_t)size->count, sizeof *times);
+    double sum = 0;
+
+    if (times == NULL || spawns(size, times) < 0)
+        return -1;
+    for (long i = 0; i < size->count; i++)
+        sum += times[i];
+    values[0] = sum / (double)size->count;
+    free(times);
+    return 0;
+}
