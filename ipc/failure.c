@@ -21,11 +21,20 @@ ward__taker_fail(struct ward__taker *in, int error)
         in->error = error;
 }
 
+/* Most numbers are: one byte. */
+static bool
+is_small(const struct ward__taker *in)
+{
+    return in->error == 0 && in->cursor.at < in->cursor.end && *in->cursor.at < 0x80;
+}
+
 uint64_t
 ward__take_uint(struct ward__taker *in, uint64_t max)
 {
     uint64_t number = 0;
 
+    if (is_small(in) && *in->cursor.at <= max)
+        return *in->cursor.at++;
     if (in->error == 0)
         in->error = ward__read_uint(&in->cursor, max, &number);
     return number;
@@ -36,6 +45,8 @@ ward__take_int(struct ward__taker *in, int64_t min, int64_t max)
 {
     int64_t number = 0;
 
+    if (is_small(in) && *in->cursor.at >= min && *in->cursor.at <= max)
+        return *in->cursor.at++;
     if (in->error == 0)
         in->error = ward__read_int(&in->cursor, min, max, &number);
     return number;
@@ -91,8 +102,10 @@ ward__take_list(struct ward__taker *in)
 
     if (in->error == 0)
         in->error = ward__read_array(&ahead, &count);
-    if (in->error == 0)
-        in->error = ward__read_raw(&in->cursor, &list);
+    if (in->error < 0)
+        return list;
+    list = (ward_raw){in->cursor.at, (size_t)(in->cursor.end - in->cursor.at)};
+    in->cursor.at = in->cursor.end;
     return list;
 }
 

@@ -27,7 +27,8 @@ bool ward__take_bool(struct ward__taker *in);
 ward_ref ward__take_ref(struct ward__taker *in);
 ward_bytes ward__take_bytes(struct ward__taker *in);
 void ward__take_array(struct ward__taker *in, uint32_t count); /* its head */
-ward_raw ward__take_list(struct ward__taker *in);              /* an array, whole */
+/* An array that is the last of all: the rest. Whole and well-formed if the bytes were scanned. */
+ward_raw ward__take_list(struct ward__taker *in);
 /* A string of at most `max` bytes without NUL, copied; nil is "". */
 const char *ward__take_string(struct ward__taker *in, size_t max);
 /* A failure, copied into the arena; nil is NULL. */

@@ -9,20 +9,6 @@
 #include "ipc/fault.h"
 
 void
-ward__frame_store_length(uint8_t prefix[WARD__FRAME_PREFIX], uint32_t length)
-{
-    for (int i = 0; i < WARD__FRAME_PREFIX; i++)
-        prefix[i] = (uint8_t)(length >> 8 * i);
-}
-
-uint32_t
-ward__frame_load_length(const uint8_t prefix[WARD__FRAME_PREFIX])
-{
-    return (uint32_t)prefix[0] | (uint32_t)prefix[1] << 8 | (uint32_t)prefix[2] << 16 |
-           (uint32_t)prefix[3] << 24;
-}
-
-void
 ward__framebuf_init(struct ward__framebuf *buf, size_t maximum)
 {
     *buf = (struct ward__framebuf){.maximum = maximum};

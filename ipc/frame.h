@@ -17,8 +17,19 @@
 
 enum { WARD__FRAME_PREFIX = 4 };
 
-void ward__frame_store_length(uint8_t prefix[WARD__FRAME_PREFIX], uint32_t length);
-uint32_t ward__frame_load_length(const uint8_t prefix[WARD__FRAME_PREFIX]);
+static inline void
+ward__frame_store_length(uint8_t prefix[WARD__FRAME_PREFIX], uint32_t length)
+{
+    for (int i = 0; i < WARD__FRAME_PREFIX; i++)
+        prefix[i] = (uint8_t)(length >> 8 * i);
+}
+
+static inline uint32_t
+ward__frame_load_length(const uint8_t prefix[WARD__FRAME_PREFIX])
+{
+    return (uint32_t)prefix[0] | (uint32_t)prefix[1] << 8 | (uint32_t)prefix[2] << 16 |
+           (uint32_t)prefix[3] << 24;
+}
 
 struct ward__framebuf {
     uint8_t *data; /* owned; NULL while nothing is held */

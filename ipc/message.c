@@ -360,33 +360,49 @@ store_slot(const ward_slot *slot, const struct ward__head *head,
     }
 }
 
+/* A value taken apart: where it begins, and where what is behind its head does. */
+struct taken {
+    struct ward__head head;
+    struct ward__cursor start, inside;
+};
+
+/* Takes the next value apart and checks that the slot can hold it. */
+static int
+take_for_slot(struct ward__cursor *in, const ward_slot *slot, struct taken *taken,
+              const struct ward_arena *arena)
+{
+    int result;
+
+    taken->start = taken->inside = *in;
+    result = ward__read_head(&taken->inside, &taken->head);
+    if (result == 0)
+        result = check_slot(&taken->head, slot->tag, arena);
+    if (result < 0)
+        return result;
+    if (taken->head.kind == WARD__ARRAY || taken->head.kind == WARD__MAP)
+        return ward__skip(in);
+    *in = taken->inside;
+    return 0;
+}
+
 /* Checks the next `count` values first and stores them then, so that all or none are
  * written (save for memory that runs out between two strings). */
 static int
 read_slots(struct ward__cursor *in, const ward_slot *slots, size_t count,
            struct ward_arena *arena)
 {
-    for (int store = 0; store <= 1; store++) {
-        struct ward__cursor at = *in;
-        for (size_t i = 0; i < count; i++) {
-            struct ward__cursor inside = at;
-            struct ward__cursor start = at;
-            struct ward__head head;
-            int result = ward__read_head(&inside, &head);
-            if (result == 0)
-                result = store ? store_slot(&slots[i], &head, start, inside, arena)
-                               : check_slot(&head, slots[i].tag, arena);
-            if (result == 0 && (head.kind == WARD__ARRAY || head.kind == WARD__MAP))
-                result = ward__skip(&at);
-            else
-                at = inside;
-            if (result < 0)
-                return result;
-        }
-        if (store)
-            *in = at;
-    }
-    return 0;
+    struct taken taken[WARD_MAX_VALUES];
+    struct ward__cursor at = *in;
+    int result = count <= WARD_MAX_VALUES ? 0 : -EINVAL;
+
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = take_for_slot(&at, &slots[i], &taken[i], arena);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result =
+            store_slot(&slots[i], &taken[i].head, taken[i].start, taken[i].inside, arena);
+    if (result == 0)
+        *in = at;
+    return result;
 }
 
 int

@@ -1,5 +1,6 @@
 #include "ipc/pack.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,12 +71,13 @@ sink_grow(struct ward__sink *sink, size_t needed)
 }
 
 void
-ward__sink_write(struct ward__sink *sink, const void *data, size_t size)
+ward__sink_write_more(struct ward__sink *sink, const void *data, size_t size)
 {
     if (sink->error != 0 || size == 0)
         return;
     if (sink->is_counting) {
-        sink->size += size;
+        sink->size += size; /* its capacity goes along, and leaves no room */
+        sink->capacity = sink->size;
         return;
     }
     if (size > sink->maximum - sink->size) {
@@ -88,22 +90,6 @@ ward__sink_write(struct ward__sink *sink, const void *data, size_t size)
         return;
     memcpy(sink->data + sink->size, data, size);
     sink->size += size;
-}
-
-int
-ward__sink_packer_write(void *sink, const char *data, size_t size)
-{
-    ward__sink_write(sink, data, size);
-    return 0;
-}
-
-msgpack_packer
-ward__sink_packer(struct ward__sink *sink)
-{
-    msgpack_packer packer;
-
-    msgpack_packer_init(&packer, sink, ward__sink_packer_write);
-    return packer;
 }
 
 void
@@ -153,10 +139,10 @@ ward__pack_bytes(struct ward__sink *sink, ward_bytes bytes)
 }
 
 static void
-store_big_endian(uint8_t *to, uint64_t number)
+store_64(uint8_t *to, uint64_t number)
 {
-    for (int i = 7; i >= 0; i--, number >>= 8)
-        to[i] = (uint8_t)number;
+    number = htobe64(number);
+    memcpy(to, &number, sizeof number);
 }
 
 void
@@ -169,8 +155,8 @@ ward__pack_ref(struct ward__sink *sink, ward_ref ref)
         msgpack_pack_nil(&packer);
         return;
     }
-    store_big_endian(body, ref.id);
-    store_big_endian(body + 8, ref.nonce);
+    store_64(body, ref.id);
+    store_64(body + 8, ref.nonce);
     msgpack_pack_ext(&packer, sizeof body, WARD__EXT_REF);
     msgpack_pack_ext_body(&packer, body, sizeof body);
 }

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <msgpack/pack.h>
 
@@ -33,12 +34,37 @@ void ward__sink_counting(struct ward__sink *sink);
 void ward__sink_init(struct ward__sink *sink, size_t maximum);
 void ward__sink_done(struct ward__sink *sink);
 void ward__sink_clear(struct ward__sink *sink);
-void ward__sink_write(struct ward__sink *sink, const void *data, size_t size);
+/* Where there is no room at once: grows, counts, or fails. */
+void ward__sink_write_more(struct ward__sink *sink, const void *data, size_t size);
 void ward__sink_fail(struct ward__sink *sink, int error);
 
-/* The packer's callback and a packer over a sink. */
-int ward__sink_packer_write(void *sink, const char *data, size_t size);
-msgpack_packer ward__sink_packer(struct ward__sink *sink);
+/* Inline, and so is the packer's callback: most of what is packed are heads of a few bytes. */
+static inline void
+ward__sink_write(struct ward__sink *sink, const void *data, size_t size)
+{
+    if (size > sink->capacity - sink->size || sink->error != 0 || size == 0) {
+        ward__sink_write_more(sink, data, size);
+        return;
+    }
+    memcpy(sink->data + sink->size, data, size);
+    sink->size += size;
+}
+
+static inline int
+ward__sink_packer_write(void *sink, const char *data, size_t size)
+{
+    ward__sink_write(sink, data, size);
+    return 0;
+}
+
+static inline msgpack_packer
+ward__sink_packer(struct ward__sink *sink)
+{
+    msgpack_packer packer;
+
+    msgpack_packer_init(&packer, sink, ward__sink_packer_write);
+    return packer;
+}
 
 /* One part each; errors stick to the sink. */
 void ward__pack_uint(struct ward__sink *sink, uint64_t number);

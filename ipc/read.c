@@ -1,5 +1,6 @@
 #include "ipc/read.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
@@ -16,6 +17,15 @@ big_endian(const uint8_t *at, unsigned width)
     for (unsigned i = 0; i < width; i++)
         number = number << 8 | at[i];
     return number;
+}
+
+static uint64_t
+load_64(const uint8_t *at)
+{
+    uint64_t number;
+
+    memcpy(&number, at, sizeof number);
+    return be64toh(number);
 }
 
 static void
@@ -66,18 +76,24 @@ static const struct lead leads[32] = {
 
 /* Takes the body of str, bin and ext; `length` is known. */
 static int
-take_body(struct ward__cursor *in, struct ward__head *head, uint64_t length)
+take_body(struct ward__cursor *in, const uint8_t *at, struct ward__head *head,
+          enum ward__kind kind, uint64_t length)
 {
-    if (head->kind == WARD__EXT) {
-        if (in->at == in->end)
+    size_t left = (size_t)(in->end - at);
+
+    if (kind == WARD__EXT) {
+        if (left == 0)
             return -WARD_EPROTOCOL;
-        head->ext_type = (int8_t)*in->at++;
+        left--;
     }
-    if (length > (uint64_t)(in->end - in->at))
+    if (length > left)
         return -WARD_EPROTOCOL;
+    if (kind == WARD__EXT)
+        head->ext_type = (int8_t)*at++;
+    head->kind = kind;
     head->length = (uint32_t)length;
-    head->body = in->at;
-    in->at += length;
+    head->body = at;
+    in->at = at + length;
     return 0;
 }
 
@@ -100,75 +116,44 @@ take_number(struct ward__head *head, const struct lead *lead, uint64_t bits)
     }
 }
 
-/* A value whose first byte lies from 0xc0 to 0xdf. */
-static int
-read_led(struct ward__cursor *in, struct ward__head *head, const struct lead *lead)
+int
+ward__read_led(struct ward__cursor *in, struct ward__head *head)
 {
-    uint64_t number = 0;
+    const uint8_t *at = in->at + 1;
+    const struct lead *lead = &leads[*in->at - 0xc0];
+    uint64_t number;
 
-    head->kind = lead->kind;
+    if (lead->form == FORM_BAD)
+        return -WARD_EPROTOCOL;
     if (lead->form == FORM_FIXEXT)
-        return take_body(in, head, lead->width);
-    if (lead->width > (size_t)(in->end - in->at))
+        return take_body(in, at, head, WARD__EXT, lead->width);
+    if (lead->width > (size_t)(in->end - at))
         return -WARD_EPROTOCOL;
-    number = big_endian(in->at, lead->width);
-    in->at += lead->width;
-    switch (lead->form) {
-    case FORM_BAD:
-        return -WARD_EPROTOCOL;
-    case FORM_NIL:
-        return 0;
-    case FORM_FALSE:
-    case FORM_TRUE:
-        head->as.boolean = lead->form == FORM_TRUE;
-        return 0;
-    case FORM_BODY:
-    case FORM_FIXEXT:
-        return take_body(in, head, number);
-    case FORM_OPEN:
+    number = big_endian(at, lead->width);
+    at += lead->width;
+    if (lead->form == FORM_BODY)
+        return take_body(in, at, head, lead->kind, number);
+    head->kind = lead->kind;
+    if (lead->form == FORM_OPEN)
         head->length = (uint32_t)number;
-        return 0;
-    case FORM_FLOAT:
-    case FORM_UINT:
-    case FORM_INT:
+    else if (lead->kind == WARD__BOOL)
+        head->as.boolean = lead->form == FORM_TRUE;
+    else if (lead->form != FORM_NIL)
         take_number(head, lead, number);
-        return 0;
-    }
-    return -WARD_EPROTOCOL;
-}
-
-static int
-read_any(struct ward__cursor *in, struct ward__head *head)
-{
-    uint8_t first = *in->at++;
-
-    if (first < 0x80 || first >= 0xe0) {
-        set_signed(head, (int8_t)first);
-        return 0;
-    }
-    if (first >= 0xc0)
-        return read_led(in, head, &leads[first - 0xc0]);
-    if (first >= 0xa0) {
-        head->kind = WARD__STR;
-        return take_body(in, head, first & 0x1f);
-    }
-    head->kind = first >= 0x90 ? WARD__ARRAY : WARD__MAP;
-    head->length = first & 0x0f;
+    in->at = at;
     return 0;
 }
 
 int
-ward__read_head(struct ward__cursor *in, struct ward__head *head)
+ward__read_short(struct ward__cursor *in, struct ward__head *head)
 {
-    struct ward__cursor ahead = *in;
-    struct ward__head found = {0};
+    uint8_t first = *in->at;
 
-    if (in->at == in->end)
-        return -ENODATA;
-    if (read_any(&ahead, &found) < 0)
-        return -WARD_EPROTOCOL;
-    *in = ahead;
-    *head = found;
+    if (first >= 0xa0)
+        return take_body(in, in->at + 1, head, WARD__STR, first & 0x1f);
+    head->kind = first >= 0x90 ? WARD__ARRAY : WARD__MAP;
+    head->length = first & 0x0f;
+    in->at++;
     return 0;
 }
 
@@ -241,7 +226,7 @@ ward__read_ref(struct ward__cursor *in, ward_ref *out)
         *out = (ward_ref){0, 0};
     } else if (head.kind == WARD__EXT && head.ext_type == WARD__EXT_REF &&
                head.length == 16) {
-        *out = (ward_ref){big_endian(head.body, 8), big_endian(head.body + 8, 8)};
+        *out = (ward_ref){load_64(head.body), load_64(head.body + 8)};
     } else {
         return -WARD_ETYPE;
     }

@@ -8,6 +8,7 @@
 #ifndef WARD_IPC_READ_H
 #define WARD_IPC_READ_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,8 +50,28 @@ struct ward__head {
     } as;
 };
 
+/* A value that begins with a byte from 0xc0 to 0xdf, and one from 0x80 to 0xbf. */
+int ward__read_led(struct ward__cursor *in, struct ward__head *head);
+int ward__read_short(struct ward__cursor *in, struct ward__head *head);
+
 /* 0; -ENODATA: nothing is left; -WARD_EPROTOCOL: cut short, or no msgpack. */
-int ward__read_head(struct ward__cursor *in, struct ward__head *head);
+static inline int
+ward__read_head(struct ward__cursor *in, struct ward__head *head)
+{
+    uint8_t first;
+
+    if (in->at == in->end)
+        return -ENODATA;
+    first = *in->at;
+    if (first >= 0xc0 && first < 0xe0)
+        return ward__read_led(in, head);
+    if (first >= 0x80 && first < 0xe0)
+        return ward__read_short(in, head);
+    head->kind = first < 0x80 ? WARD__UINT : WARD__INT;
+    head->as.i = (int8_t)first;
+    in->at++;
+    return 0;
+}
 
 /* One value of a known type. 0; as ward__read_head; -WARD_ETYPE; -ERANGE. */
 int ward__read_uint(struct ward__cursor *in, uint64_t max, uint64_t *out);

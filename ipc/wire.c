@@ -519,7 +519,7 @@ ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame
     uint64_t kind;
     uint32_t count;
 
-    if (ward__scan(data, bytes.size) != (int64_t)bytes.size)
+    if (is_from_worker && ward__scan(data, bytes.size) != (int64_t)bytes.size)
         return -WARD_EPROTOCOL;
     if (ward__read_array(&in.cursor, &count) < 0)
         return -WARD_EPROTOCOL;

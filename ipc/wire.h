@@ -216,8 +216,9 @@ struct ward__frame {
 };
 
 /*
- * Scans and reads one frame that is not empty. 0; -WARD_EPROTOCOL: the bytes are no frame
- * of ours; -ENOMEM. `is_from_worker` says which kinds are allowed.
+ * Reads one frame that is not empty. 0; -WARD_EPROTOCOL: the bytes are no frame of ours; -ENOMEM.
+ * `is_from_worker` says which kinds are allowed; and what comes from a worker is scanned first, while
+ * what the host packed itself is not.
  */
 int ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
                     struct ward_arena *arena);

@@ -247,8 +247,7 @@ ward__credit_forget(struct ward__incarnation *sender, ward_ref to)
         return;
     }
     /* Written at the end of the turn: who floods nobody costs no system call a message. */
-    sender->channel.is_blocked = true;
-    ward__incarnation_watch(sender);
+    ward__incarnation_write_soon(sender);
 }
 
 /* ---- asking ---- */

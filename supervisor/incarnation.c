@@ -37,7 +37,7 @@ void
 ward__incarnation_watch(struct ward__incarnation *inc)
 {
     /* What is owed is said when it can write again, whoever wrote the last of the lane. */
-    bool is_writing = inc->channel.is_blocked || inc->is_owed_grants;
+    bool is_writing = inc->channel.is_blocked || inc->is_write_due || inc->is_owed_grants;
     int events = 0;
 
     if (inc->pidfd >= 0 && !inc->is_dead && !inc->channel.is_eof &&
@@ -45,6 +45,13 @@ ward__incarnation_watch(struct ward__incarnation *inc)
         events = WARD__READABLE | (is_writing ? WARD__WRITABLE : 0);
     ward__loop_watch(loop_of(inc), &inc->channel_watcher, inc->channel.fd, events,
                      channel_ready);
+}
+
+void
+ward__incarnation_write_soon(struct ward__incarnation *inc)
+{
+    inc->is_write_due = true;
+    ward__incarnation_watch(inc);
 }
 
 /* ---- birth ---- */
@@ -258,6 +265,8 @@ ward__incarnation_write(struct ward__incarnation *inc)
 
     if (inc->pidfd < 0 || inc->is_dead || inc->channel.is_eof)
         return;
+    inc->is_write_due = false;
+    inc->unwritten = 0;
     /* A torn message has to be ended even when no other may follow. */
     if (!is_up && ward__mailbox_is_torn(&inc->actor->mailbox))
         is_up = true;

@@ -42,6 +42,8 @@ struct ward__incarnation {
     enum ward__stage stage;
     struct ward__channel channel;
     struct ward__credit_tree credits; /* owned: with those it sends to */
+    size_t unwritten;                 /* bytes posted since it was tried to write */
+    bool is_write_due;                /* at the loop's next turn */
     bool is_owed_grants;              /* it did not read: they wait */
     bool awaits_room;                 /* in some mailbox; its message is not to blame */
     bool is_asking;                   /* it blocks on `request` */
@@ -99,6 +101,9 @@ void ward__incarnation_kill(struct ward__incarnation *inc, enum ward__doom doom,
 
 /* Watches for what matters now: after channel.is_blocked was changed. */
 void ward__incarnation_watch(struct ward__incarnation *inc);
+
+/* Has the loop write when the socket can be written: at its next turn. */
+void ward__incarnation_write_soon(struct ward__incarnation *inc);
 
 /* Writes lane and mailbox as far as possible; messages only while it is up. */
 void ward__incarnation_write(struct ward__incarnation *inc);

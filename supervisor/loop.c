@@ -55,7 +55,7 @@ void
 ward__loop_quieten(struct ward__loop *loop)
 {
     struct ward__timer *first = RB_MIN(ward__timers, &loop->timers);
-    int64_t now = ward__clock_ms();
+    int64_t now = ward__clock_roughly_ms();
 
     if (loop->set_to == 0 || loop->set_to > now || (first != NULL && first->at <= now))
         return;

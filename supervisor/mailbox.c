@@ -47,7 +47,7 @@ void
 ward__mailbox_done(struct ward__mailbox *box)
 {
     add_up(box, 0, box->tail - box->done);
-    box->done = box->tail;
+    box->done = box->sent = box->tail = 0;
     free(box->ring);
     box->ring = NULL;
     box->capacity = 0;
@@ -79,7 +79,10 @@ static size_t
 frame_size(const struct ward__mailbox *box, uint64_t position)
 {
     uint8_t prefix[WARD__FRAME_PREFIX];
+    size_t at = (size_t)position & (box->capacity - 1);
 
+    if (box->capacity - at >= sizeof prefix)
+        return WARD__FRAME_PREFIX + (size_t)ward__frame_load_length(box->ring + at);
     copy_out(box, position, prefix, sizeof prefix);
     return WARD__FRAME_PREFIX + (size_t)ward__frame_load_length(prefix);
 }
@@ -150,15 +153,34 @@ ward__mailbox_sum_has_room(const struct ward__mailbox *box, size_t size)
     return box->sum == NULL || fits(box->sum->bytes, box->sum->limit, size);
 }
 
+uint8_t *
+ward__mailbox_room(struct ward__mailbox *box, size_t wish, size_t *size)
+{
+    size_t held = (size_t)(box->tail - box->done), at;
+
+    if (grow(box, held + wish) < 0)
+        return NULL;
+    at = (size_t)box->tail & (box->capacity - 1);
+    *size = box->capacity - at < box->capacity - held ? box->capacity - at
+                                                      : box->capacity - held;
+    return box->ring + at;
+}
+
+void
+ward__mailbox_packed(struct ward__mailbox *box, size_t size)
+{
+    box->tail += size;
+    box->tail_number++;
+    add_up(box, size, 0);
+}
+
 int
 ward__mailbox_append(struct ward__mailbox *box, const void *frame, size_t size)
 {
     if (grow(box, (size_t)(box->tail - box->done) + size) < 0)
         return -ENOMEM;
     copy_in(box, box->tail, frame, size);
-    box->tail += size;
-    box->tail_number++;
-    add_up(box, size, 0);
+    ward__mailbox_packed(box, size);
     return 0;
 }
 
@@ -222,11 +244,8 @@ ward__mailbox_free_to(struct ward__mailbox *box, uint64_t number)
         box->done_number++;
         add_up(box, 0, size);
     }
-    if (box->sent < box->done) { /* dropped without having been sent */
-        box->sent = box->done;
-        box->sent_number = box->done_number;
-        box->sent_left = 0;
-    }
+    if (box->sent < box->done) /* dropped without having been sent */
+        ward__mailbox_rewind(box);
     if (box->done == box->tail)
         ward__mailbox_done(box);
 }

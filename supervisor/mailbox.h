@@ -9,7 +9,7 @@
  *
  * `sent` may lie inside a frame: a socket takes what it takes. When an incarnation ends,
  * `sent` goes back to `done`, and the next one gets every message that is not done, once, in
- * order. No memory before the first message; given back when empty. It knows nothing of
+ * order. No memory before the first message; given back when empty, and positions begin again at 0. It knows nothing of
  * processes and of what is in a frame but its length, its attempt and whether it is ward's own.
  *
  * Used by: actor.c, post.c, channel.c. Uses: frame.h, wire.h.
@@ -50,6 +50,12 @@ void ward__mailbox_done(struct ward__mailbox *box);
 
 /* Appends one whole frame, prefix included, whether or not there is room. 0; -ENOMEM. */
 int ward__mailbox_append(struct ward__mailbox *box, const void *frame, size_t size);
+
+/* Where the next frame may be packed in place: the free bytes behind `tail` that lie in one piece, at
+ * least `wish` of them if the ring's end is not in the way. NULL: no memory. */
+uint8_t *ward__mailbox_room(struct ward__mailbox *box, size_t wish, size_t *size);
+/* One whole frame was packed there. */
+void ward__mailbox_packed(struct ward__mailbox *box, size_t size);
 
 /* Would a frame of `size` bytes be within the limits? The message in hand does not count: `in_hand`
  * says there is one. */

@@ -31,24 +31,27 @@ is_message_in_hand(const struct ward__actor *actor)
 
 /* A worker that is idle gets it now; one that is busy gets more at once a little later. */
 static void
-write_soon(struct ward__actor *actor)
+write_soon(struct ward__actor *actor, size_t size)
 {
     struct ward__incarnation *inc = actor->now;
     struct ward__mailbox *box = &actor->mailbox;
-    bool is_first;
+    bool is_soon;
 
-    if (inc == NULL || inc->stage != WARD__STAGE_UP || inc->channel.is_blocked)
+    if (inc == NULL || inc->stage != WARD__STAGE_UP)
         return;
-    is_first = box->sent_number + 1 == box->tail_number &&
-               ward__commit_done(atomic_load(&inc->channel.page->commit)) ==
-                   (uint32_t)box->sent_number;
-    if (is_first || box->tail - box->sent >= WRITE_AT_ONCE) {
+    inc->unwritten += size;
+    is_soon = inc->is_write_due || inc->channel.is_blocked;
+    if (inc->unwritten >= WRITE_AT_ONCE) {
+        if (!inc->has_raised)
+            (void)ward__channel_progress(&inc->channel, box);
         ward__actor_write(actor);
-        return;
+    } else if (!is_soon && box->sent_number + 1 == box->tail_number &&
+               ward__commit_done(atomic_load(&inc->channel.page->commit)) ==
+                   (uint32_t)box->sent_number) {
+        ward__actor_write(actor);
+    } else if (!is_soon) {
+        ward__incarnation_write_soon(inc);
     }
-    inc->channel.is_blocked =
-        true; /* so the loop writes when the socket can: at its next turn */
-    ward__incarnation_watch(inc);
 }
 
 /* ---- room ---- */
@@ -125,8 +128,9 @@ has_room(const struct ward__actor *to, size_t size)
     const struct ward__mailbox *box = &to->mailbox;
     uint64_t messages, bytes;
 
-    if (to->parent != NULL)
-        return ward__mailbox_has_room(box, size, is_message_in_hand(to));
+    if (to->parent != NULL) /* what is in hand is looked up where it matters */
+        return ward__mailbox_has_room(box, size, false) ||
+               ward__mailbox_has_room(box, size, is_message_in_hand(to));
     held(to, &messages, &bytes);
     return messages < box->limit_messages &&
            (bytes == 0 || ward__notice_size(size) <= left(bytes, box->limit_bytes));
@@ -164,7 +168,7 @@ put(struct ward__actor *to, const struct letter *letter)
                                     (ward_raw){letter->frame.data, letter->frame.size});
     result = ward__mailbox_append(&to->mailbox, letter->frame.data, letter->frame.size);
     if (result == 0)
-        write_soon(to);
+        write_soon(to, letter->frame.size);
     return result;
 }
 
@@ -245,25 +249,81 @@ deliver(struct ward__actor *to, const struct letter *letter)
     }
 }
 
+/* A message before it is packed. */
+struct parcel {
+    struct ward__actor *to;
+    int64_t type;
+    ward_ref sender;
+    ward__pack_list pack;
+    const void *what;
+};
+
+static size_t
+pack_parcel(struct ward__sink *sink, const struct parcel *parcel)
+{
+    size_t begun = ward__wire_begin(sink);
+
+    ward__wire_message(sink, parcel->type, parcel->sender);
+    parcel->pack(sink, parcel->what);
+    return begun;
+}
+
+/* Straight into the mailbox, if it has room for `wish` bytes in one piece and that is enough. */
+static bool
+post_within(const struct parcel *parcel, size_t wish)
+{
+    struct ward__actor *to = parcel->to;
+    struct ward__sink sink;
+    uint8_t *room;
+    size_t size;
+
+    if (!ward__mailbox_has_room(&to->mailbox, wish, false))
+        return false;
+    room = ward__mailbox_room(&to->mailbox, wish, &size);
+    if (room == NULL)
+        return false;
+    ward__sink_fixed(&sink, room, size);
+    if (ward__wire_end(&sink, pack_parcel(&sink, parcel), to->frame_bytes) < 0 ||
+        (sink.size > wish && !ward__mailbox_has_room(&to->mailbox, sink.size, false)))
+        return false;
+    ward__mailbox_packed(&to->mailbox, sink.size);
+    write_soon(to, sink.size);
+    return true;
+}
+
+/* The usual way, without a copy. Small ones are not measured first. */
+static bool
+post_in_place(const struct parcel *parcel)
+{
+    enum { SMALL = 512 };
+    struct ward__sink sink;
+
+    if (parcel->to->parent == NULL)
+        return false;
+    if (post_within(parcel, SMALL))
+        return true;
+    ward__sink_counting(&sink);
+    pack_parcel(&sink, parcel);
+    return sink.error == 0 && sink.size > SMALL && post_within(parcel, sink.size);
+}
+
 int
 ward__post(struct ward__actor *to, int64_t type, ward_ref sender, ward__pack_list pack,
            const void *what, enum ward__promise promise)
 {
-    struct ward_system *sys = to->sys;
-    struct ward__sink *frame = &sys->scratch;
+    const struct parcel parcel = {to, type, sender, pack, what};
+    struct ward__sink *frame = &to->sys->scratch;
     struct letter letter = {.type = type, .sender = sender, .promise = promise};
-    size_t begun;
     int result;
 
+    if (post_in_place(&parcel))
+        return 0;
     ward__sink_clear(frame);
     if (to->parent == NULL) { /* the host needs no envelope */
         pack(frame, what);
         result = frame->error;
     } else {
-        begun = ward__wire_begin(frame);
-        ward__wire_message(frame, type, sender);
-        pack(frame, what);
-        result = ward__wire_end(frame, begun, to->frame_bytes);
+        result = ward__wire_end(frame, pack_parcel(frame, &parcel), to->frame_bytes);
     }
     letter.frame = (ward_bytes){frame->data, frame->size};
     if (result == 0)

@@ -198,12 +198,19 @@ do_effect(ward_system *sys, struct ward__actor *actor)
     }
 }
 
+static bool
+has_work(const ward_system *sys)
+{
+    return sys->is_broken || !TAILQ_EMPTY(&sys->engine.queue) ||
+           !TAILQ_EMPTY(&sys->changes);
+}
+
 void
 ward__system_pump(ward_system *sys)
 {
     struct ward__node *node;
 
-    if (sys->is_pumping)
+    if (sys->is_pumping || !has_work(sys))
         return;
     sys->is_pumping = true;
     do {

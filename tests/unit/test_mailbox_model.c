@@ -69,6 +69,21 @@ whole_sent(const struct list *list)
     return whole;
 }
 
+/* False: the ring's end is in the way. */
+static bool
+pack_in_place(struct ward__mailbox *box, const uint8_t *frame, size_t size)
+{
+    size_t room;
+    uint8_t *at = ward__mailbox_room(box, size, &room);
+
+    assert_non_null(at);
+    if (room < size)
+        return false;
+    memcpy(at, frame, size);
+    ward__mailbox_packed(box, size);
+    return true;
+}
+
 static void
 step_append(struct list *list, struct ward__mailbox *box, struct random *random)
 {
@@ -90,7 +105,8 @@ step_append(struct list *list, struct ward__mailbox *box, struct random *random)
         frame[i] = byte_of(list, list->count, i);
     if (!fits && !is_forced)
         return;
-    assert_int_equal(ward__mailbox_append(box, frame, size), 0);
+    if (!random_is(random, 50) || !pack_in_place(box, frame, size))
+        assert_int_equal(ward__mailbox_append(box, frame, size), 0);
     list->count++;
 }
 
@@ -143,13 +159,12 @@ step_free(struct list *list, struct ward__mailbox *box, struct random *random)
 static void
 compare(const struct list *list, struct ward__mailbox *box)
 {
-    uint64_t done = bytes_between(list, 0, list->done);
+    uint64_t done = box->done; /* it begins again at 0 when it is empty */
     uint8_t *frame;
     size_t size;
 
-    assert_int_equal(box->done, done);
     assert_int_equal(box->sent, done + list->sent);
-    assert_int_equal(box->tail, bytes_between(list, 0, list->count));
+    assert_int_equal(box->tail, done + bytes_between(list, list->done, list->count));
     assert_int_equal(box->done_number, list->done);
     assert_int_equal(box->sent_number, whole_sent(list));
     assert_int_equal(box->tail_number, list->count);

@@ -70,14 +70,15 @@ a_growing_sink_takes_its_maximum_and_not_one_byte_more(void **state)
 static void
 a_size_above_the_maximum_allocates_nothing(void **state)
 {
+    volatile size_t above[] = {SIZE_MAX, 1001}; /* the compiler would find them out */
     struct ward__sink sink;
 
     (void)state;
     ward__sink_init(&sink, 1000);
-    ward__sink_write(&sink, "", SIZE_MAX);
+    ward__sink_write(&sink, "", above[0]);
     assert_int_equal(sink.error, -EMSGSIZE);
     ward__sink_clear(&sink);
-    ward__sink_write(&sink, "", 1001);
+    ward__sink_write(&sink, "", above[1]);
     assert_int_equal(sink.error, -EMSGSIZE);
     assert_null(sink.data);
     assert_int_equal(sink.capacity, 0);

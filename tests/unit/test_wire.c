@@ -89,22 +89,42 @@ every_kind_comes_back_as_it_was_sent(void **state)
                                          kind >= WARD__READY);
 }
 
+/* What the host packed is not scanned: of a list at the end it is only known where it lies. */
+static bool
+ends_with_a_list_of_the_hosts(const struct ward__frame *frame, ward_raw *list)
+{
+    if (frame->kind != WARD__MESSAGE && frame->kind != WARD__ANSWER)
+        return false;
+    *list =
+        frame->kind == WARD__MESSAGE ? frame->as.message.values : frame->as.answer.values;
+    return true;
+}
+
+static void
+check_other_length(const uint8_t *data, size_t size, bool is_from_worker)
+{
+    struct ward__frame frame;
+    ward_raw list;
+    int result = read_frame(data, size, is_from_worker, &frame);
+
+    if (result == 0 && !is_from_worker && ends_with_a_list_of_the_hosts(&frame, &list))
+        assert_true(list.size > 0 && list.size < size);
+    else
+        assert_int_equal(result, -WARD_EPROTOCOL);
+}
+
 static void
 a_frame_cut_short_or_too_long_is_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < wire_sample_count; i++) {
-        struct ward__frame frame;
         size_t size;
         uint8_t *data = make(&wire_samples[i], &size);
         bool is_from_worker = wire_samples[i].kind >= WARD__READY;
         for (size_t cut = 1; cut < size; cut++)
-            assert_int_equal(read_frame(data, cut, is_from_worker, &frame),
-                             -WARD_EPROTOCOL);
+            check_other_length(data, cut, is_from_worker);
         ward__sink_write(&sink, "\xc0", 1);
-        assert_int_equal(
-            read_frame(sink.data + WARD__FRAME_PREFIX, size + 1, is_from_worker, &frame),
-            -WARD_EPROTOCOL);
+        check_other_length(sink.data + WARD__FRAME_PREFIX, size + 1, is_from_worker);
         free(data);
     }
 }
