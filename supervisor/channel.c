@@ -50,7 +50,7 @@ make_memory(size_t size, int *made)
 }
 
 static int
-map_page(struct ward__channel *channel, int fd, size_t size, uint64_t done)
+map_page(struct ward__channel *channel, int fd, size_t size)
 {
     void *memory = ward__fault_due()
                        ? MAP_FAILED
@@ -63,9 +63,6 @@ map_page(struct ward__channel *channel, int fd, size_t size, uint64_t done)
     atomic_store(&channel->page->halt, channel->is_halting);
     channel->page->version = WARD__PAGE_VERSION;
     channel->page->outbox_size = (uint32_t)channel->outbox_size;
-    atomic_store(&channel->page->commit, ward__commit_pack(0, (uint32_t)done));
-    atomic_store(&channel->page->handling, (uint32_t)done);
-    atomic_store(&channel->page->early, (uint32_t)done);
     return 0;
 }
 
@@ -79,8 +76,8 @@ page_bytes(size_t frame_bytes)
 }
 
 int
-ward__channel_open(struct ward__channel *channel, size_t frame_bytes, uint64_t done,
-                   int *worker_end, int *page_fd)
+ward__channel_open(struct ward__channel *channel, size_t frame_bytes, int *worker_end,
+                   int *page_fd)
 {
     int ends[2] = {-1, -1};
     int memory = -1;
@@ -88,7 +85,7 @@ ward__channel_open(struct ward__channel *channel, size_t frame_bytes, uint64_t d
     int result = make_memory(size, &memory);
 
     if (result == 0)
-        result = map_page(channel, memory, size, done);
+        result = map_page(channel, memory, size);
     if (result == 0 &&
         WARD__SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) < 0)
         result = -errno;
@@ -106,6 +103,16 @@ ward__channel_open(struct ward__channel *channel, size_t frame_bytes, uint64_t d
     *worker_end = ends[1];
     *page_fd = memory;
     return 0;
+}
+
+void
+ward__channel_begin(struct ward__channel *channel, uint64_t done)
+{
+    struct ward__page *page = channel->page;
+
+    atomic_store(&page->commit, ward__commit_pack(0, (uint32_t)done));
+    atomic_store(&page->handling, (uint32_t)done);
+    atomic_store(&page->early, (uint32_t)done);
 }
 
 void
@@ -257,6 +264,7 @@ ward__channel_read(struct ward__channel *channel, size_t budget)
         return 0;
     if (got <= 0) {
         channel->is_eof = true;
+        channel->is_cut = got < 0 && errno == ECONNRESET;
         return 0;
     }
     ward__framebuf_filled(&channel->in, (size_t)got);
@@ -316,6 +324,17 @@ ward__channel_recover(struct ward__channel *channel)
         got = ward__channel_read(channel, left < WRITE_SIZE ? (size_t)left : WRITE_SIZE);
     }
     return got < 0 ? (int)got : take_outbox(channel, tail);
+}
+
+/* A stream socket that is closed with unread bytes in it says ECONNRESET to its other end. With
+ * nothing said but the first frame, that one is unread. */
+bool
+ward__channel_is_untouched(struct ward__channel *channel)
+{
+    if (!channel->is_eof)
+        (void)ward__channel_read(channel, 1);
+    return channel->lane_frames == 1 && channel->received == 0 &&
+           (channel->is_cut || ward__channel_unsaid(channel) > 0);
 }
 
 /* ---- what the page says of messages ---- */

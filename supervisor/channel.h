@@ -34,6 +34,7 @@ struct ward__channel {
     uint64_t lane_said, lane_told; /* bytes ever given to the lane, and to the socket */
     bool is_blocked; /* the socket takes no more: wait until it can be written */
     bool is_eof;
+    bool is_cut; /* it ended with bytes in it that nobody will read */
 };
 
 /* What the page says of the message in hand, checked. */
@@ -44,10 +45,12 @@ struct ward__hand {
 
 void ward__channel_init(struct ward__channel *channel);
 
-/* Opens both ends. The worker's, a socket and a memfd, are the caller's to close. `done` is the
- * number of the last message that is done. 0; -EMFILE, -ENFILE, -ENOMEM. */
-int ward__channel_open(struct ward__channel *channel, size_t frame_bytes, uint64_t done,
-                       int *worker_end, int *page_fd);
+/* Opens both ends. The worker's, a socket and a memfd, are the caller's to close. 0; -EMFILE,
+ * -ENFILE, -ENOMEM. */
+int ward__channel_open(struct ward__channel *channel, size_t frame_bytes, int *worker_end,
+                       int *page_fd);
+/* The number of the last message that is done: before anything is written. */
+void ward__channel_begin(struct ward__channel *channel, uint64_t done);
 void ward__channel_close(struct ward__channel *channel);
 
 /* Appends one frame to the lane. 0; -ENOMEM. */
@@ -71,6 +74,10 @@ int ward__channel_next(struct ward__channel *channel, ward_bytes *frame);
  * committed. 0; -ENOMEM; -WARD_EPROTOCOL: the page contradicts itself, nothing was taken
  * from it. */
 int ward__channel_recover(struct ward__channel *channel);
+
+/* The worker is dead: did it die without having read the first frame? The kernel says so, and a
+ * worker cannot make it: what it has read is read. */
+bool ward__channel_is_untouched(struct ward__channel *channel);
 
 /* Frees what is done. 0; -WARD_EPROTOCOL: the page claims what cannot be. */
 int ward__channel_progress(const struct ward__channel *channel,

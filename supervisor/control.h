@@ -27,7 +27,6 @@ struct ward__control {
     int32_t error; /* SERVED, FAILED, of the step in EXIT: a negative code, or 0 */
     uint64_t id;   /* of the request, and from then on of the worker */
     int64_t pid;
-    char name[16]; /* SPAWN: what the process is called */
     /* EXIT */
     int32_t status; /* as wait4 gives it */
     int32_t step;   /* of the spawn, that failed (spawn.h); 0: it became a worker */

@@ -1,5 +1,6 @@
 #include "supervisor/death.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -222,12 +223,14 @@ failure_over(struct ward__actor *actor, const struct ward__hand *hand,
     ward__actor_tell_failed(actor);
 }
 
-/* A process that never became a worker. */
+/* A process that never became a worker, or died before it learnt of which actor. */
 static void
 setup_over(struct ward__actor *actor)
 {
-    int error = actor->now->exit.error;
-    const char *step = ward__spawn_step_name(actor->now->exit.step);
+    bool was_worker = actor->now->exit.step == 0;
+    int error = was_worker ? -ECANCELED : actor->now->exit.error;
+    const char *step =
+        was_worker ? "take the assignment" : ward__spawn_step_name(actor->now->exit.step);
 
     bury(actor);
     ward__actor_spawn_failed(actor, error, step);
@@ -241,7 +244,7 @@ ward__actor_over(struct ward__actor *actor)
     struct ward__hand hand;
     int status;
 
-    if (inc->exit.step != 0) {
+    if (inc->exit.step != 0 || ward__incarnation_is_untouched(inc)) {
         setup_over(actor);
         return;
     }

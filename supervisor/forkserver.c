@@ -212,8 +212,7 @@ close_all(int *fds, size_t count)
 
 /* Forks; in the child it does not return. The pid, or a negative code. */
 static int
-fork_worker(struct server *s, const struct ward__control *request, int *fds,
-            size_t fd_count)
+fork_worker(struct server *s, int *fds, size_t fd_count)
 {
     pid_t self = getpid();
     pid_t pid = WARD__SYS(fork());
@@ -225,21 +224,19 @@ fork_worker(struct server *s, const struct ward__control *request, int *fds,
                                             .setup = s->setup,
                                             .parent = self};
         memcpy(record.fds, fds + 2, sizeof fds[0] * record.fd_count);
-        memcpy(record.name, request->name, sizeof record.name);
         ward__spawn_become(&record);
     }
     return pid < 0 ? -errno : pid;
 }
 
 static int
-spawn_child(struct server *s, struct child *child, const struct ward__control *request,
-            int *fds, size_t fd_count)
+spawn_child(struct server *s, struct child *child, int *fds, size_t fd_count)
 {
     int pid, pidfd;
 
     if (fd_count < 2)
         return -EPROTO;
-    pid = fork_worker(s, request, fds, fd_count);
+    pid = fork_worker(s, fds, fd_count);
     if (pid < 0)
         return pid;
     pidfd = ward__pidfd_open(pid);
@@ -265,7 +262,7 @@ spawn(struct server *s, const struct ward__control *request, int *fds, size_t fd
     if (child != NULL) {
         child->id = request->id;
         child->pidfd = -1;
-        result = spawn_child(s, child, request, fds, fd_count);
+        result = spawn_child(s, child, fds, fd_count);
     }
     close_all(fds, fd_count);
     news.error = result;

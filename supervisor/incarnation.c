@@ -29,7 +29,7 @@ static void death_ready(struct ward__io *watcher, int events);
 static struct ward__loop *
 loop_of(struct ward__incarnation *inc)
 {
-    return &inc->actor->sys->loop;
+    return &inc->sys->loop;
 }
 
 /* Which events of the socket matter now. The only caller of the watcher. */
@@ -40,7 +40,7 @@ ward__incarnation_watch(struct ward__incarnation *inc)
     bool is_writing = inc->channel.is_blocked || inc->is_write_due || inc->is_owed_grants;
     int events = 0;
 
-    if (inc->pidfd >= 0 && !inc->is_dead && !inc->channel.is_eof &&
+    if (inc->actor != NULL && inc->pidfd >= 0 && !inc->is_dead && !inc->channel.is_eof &&
         inc->doom != WARD__DOOM_PROTOCOL)
         events = WARD__READABLE | (is_writing ? WARD__WRITABLE : 0);
     ward__loop_watch(loop_of(inc), &inc->channel_watcher, inc->channel.fd, events,
@@ -62,11 +62,41 @@ pack_go(struct ward__sink *sink, const void *what)
     ward__wire_go(sink, what);
 }
 
+static struct ward__incarnation *
+make(struct ward_system *sys)
+{
+    struct ward__incarnation *inc = WARD__NEW(calloc(1, sizeof *inc));
+
+    if (inc == NULL)
+        return NULL;
+    inc->sys = sys;
+    inc->pidfd = inc->worker_end = inc->page_fd = -1;
+    RB_INIT(&inc->credits);
+    ward__channel_init(&inc->channel);
+    inc->channel_watcher.owner = inc;
+    inc->death_watcher.owner = inc;
+    return inc;
+}
+
+/* There is a process, and it is its actor's. */
+static void
+begin(struct ward__incarnation *inc)
+{
+    if (!inc->is_cleanup) {
+        inc->actor->lives++;
+        ward__actor_is_born(inc->actor);
+    }
+    if (inc->doom != WARD__DOOM_NONE)
+        ward__pidfd_kill(inc->pidfd, SIGKILL); /* it was doomed before it was born */
+    ward__incarnation_write(inc);
+}
+
 int
 ward__incarnation_new(struct ward__actor *actor, bool is_cleanup,
                       const struct ward__go *go)
 {
-    struct ward__incarnation *inc = WARD__NEW(calloc(1, sizeof *inc));
+    struct ward__incarnation *spare = ward__spares_take(actor->sys, actor);
+    struct ward__incarnation *inc = spare != NULL ? spare : make(actor->sys);
     int result;
 
     if (inc == NULL)
@@ -74,30 +104,48 @@ ward__incarnation_new(struct ward__actor *actor, bool is_cleanup,
     inc->actor = actor;
     inc->is_cleanup = is_cleanup;
     inc->stage = is_cleanup ? WARD__STAGE_LAST : WARD__STAGE_BORN;
-    inc->pidfd = inc->worker_end = inc->page_fd = -1;
-    RB_INIT(&inc->credits);
-    ward__channel_init(&inc->channel);
-    inc->channel_watcher.owner = inc;
-    inc->death_watcher.owner = inc;
     result = ward__channel_say(&inc->channel, pack_go, go);
-    if (result == 0)
+    if (result == 0 && spare == NULL)
         result = ward__link_spawn(&actor->sys->link, inc);
     if (result < 0) {
         ward__incarnation_free(inc);
         return result;
     }
     actor->now = inc;
+    if (inc->channel.page != NULL)
+        ward__channel_begin(&inc->channel, actor->mailbox.done_number);
+    if (inc->pidfd >= 0)
+        begin(inc);
     return 0;
+}
+
+int
+ward__incarnation_new_spare(struct ward_system *sys, struct ward__incarnation **made)
+{
+    struct ward__incarnation *inc = make(sys);
+    int result;
+
+    if (inc == NULL)
+        return -ENOMEM;
+    result = ward__link_spawn(&sys->link, inc);
+    if (result < 0)
+        ward__incarnation_free(inc);
+    else
+        *made = inc;
+    return result;
 }
 
 int
 ward__incarnation_open(struct ward__incarnation *inc)
 {
-    struct ward__actor *actor = inc->actor;
+    const struct ward__actor *actor = inc->actor;
+    size_t frame_bytes = actor != NULL ? actor->frame_bytes : inc->sys->frame_bytes;
+    int result = ward__channel_open(&inc->channel, frame_bytes, &inc->worker_end,
+                                    &inc->page_fd);
 
-    return ward__channel_open(&inc->channel, actor->frame_bytes,
-                              actor->mailbox.done_number, &inc->worker_end,
-                              &inc->page_fd);
+    if (result == 0 && actor != NULL)
+        ward__channel_begin(&inc->channel, actor->mailbox.done_number);
+    return result;
 }
 
 void
@@ -110,14 +158,14 @@ ward__incarnation_free(struct ward__incarnation *inc)
     loop = loop_of(inc);
     ward__credits_end_sender(inc);
     ward__stall_forget(inc);
-    ward__link_forget(&inc->actor->sys->link, inc);
+    ward__link_forget(&inc->sys->link, inc);
     ward__loop_watch(loop, &inc->channel_watcher, -1, 0, channel_ready);
     ward__loop_watch(loop, &inc->death_watcher, -1, 0, death_ready);
     ward__channel_close(&inc->channel);
     ward__fd_close(&inc->pidfd);
     ward__fd_close(&inc->worker_end);
     ward__fd_close(&inc->page_fd);
-    if (inc->actor->now == inc)
+    if (inc->actor != NULL && inc->actor->now == inc)
         inc->actor->now = NULL;
     free(inc);
 }
@@ -127,15 +175,14 @@ ward__incarnation_spawned(struct ward__incarnation *inc, pid_t pid, int pidfd)
 {
     inc->pid = pid;
     inc->pidfd = pidfd;
-    if (!inc->is_cleanup) {
-        inc->actor->lives++;
-        ward__actor_is_born(inc->actor);
-    }
     ward__loop_watch(loop_of(inc), &inc->death_watcher, pidfd, WARD__READABLE,
                      death_ready);
-    if (inc->doom != WARD__DOOM_NONE)
-        ward__pidfd_kill(pidfd, SIGKILL); /* it was doomed before it was born */
-    ward__incarnation_write(inc);
+    if (inc->actor == NULL) {
+        ward__spares_refill(inc->sys);
+        return;
+    }
+    ward__spares_proved(inc->sys);
+    begin(inc);
 }
 
 void
@@ -143,8 +190,11 @@ ward__incarnation_spawn_failed(struct ward__incarnation *inc, int error)
 {
     struct ward__actor *actor = inc->actor;
 
+    if (actor == NULL)
+        ward__spares_lost(inc);
     ward__incarnation_free(inc);
-    ward__actor_spawn_failed(actor, error, "fork");
+    if (actor != NULL)
+        ward__actor_spawn_failed(actor, error, "fork");
 }
 
 /* ---- death ---- */
@@ -168,6 +218,12 @@ report_if_over(struct ward__incarnation *inc)
 {
     bool nobody_knows = inc->doom == WARD__DOOM_SERVER && !inc->has_exit;
 
+    if (inc->actor == NULL) {
+        ward__spares_lost(inc);
+        if (inc->has_exit || nobody_knows)
+            ward__incarnation_free(inc);
+        return;
+    }
     if (inc->is_over_reported)
         return;
     if (inc->has_exit || (nobody_knows && (inc->is_dead || inc->pidfd < 0))) {
@@ -181,7 +237,7 @@ static void
 death_ready(struct ward__io *watcher, int events)
 {
     struct ward__incarnation *inc = watcher->owner;
-    struct ward_system *sys = inc->actor->sys;
+    struct ward_system *sys = inc->sys;
 
     (void)events;
     inc->is_dead = true;
@@ -196,7 +252,7 @@ death_ready(struct ward__io *watcher, int events)
 void
 ward__incarnation_exited(struct ward__incarnation *inc, const struct ward__control *exit)
 {
-    if (inc->pidfd < 0 && !inc->is_cleanup)
+    if (inc->pidfd < 0 && inc->actor != NULL && !inc->is_cleanup)
         inc->actor->lives++; /* the news of its birth was overtaken */
     inc->has_exit = true;
     inc->is_dead = true;
@@ -296,7 +352,7 @@ handle_frame(struct ward__incarnation *inc, ward_bytes bytes)
 
     if (bytes.size == 0)
         return; /* the doorbell */
-    next = ward__wire_read(bytes, true, &frame, &inc->actor->sys->arena);
+    next = ward__wire_read(bytes, true, &frame, &inc->sys->arena);
     if (next == -ENOMEM) {
         ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "read a frame");
         return;
@@ -312,7 +368,7 @@ handle_frame(struct ward__incarnation *inc, ward_bytes bytes)
     }
     inc->stage = (enum ward__stage)next;
     ward__frame_handle(inc, &frame);
-    ward__arena_clear(&inc->actor->sys->arena);
+    ward__arena_clear(&inc->sys->arena);
 }
 
 static void
@@ -376,7 +432,7 @@ static void
 channel_ready(struct ward__io *watcher, int events)
 {
     struct ward__incarnation *inc = watcher->owner;
-    struct ward_system *sys = inc->actor->sys;
+    struct ward_system *sys = inc->sys;
 
     if (events & WARD__READABLE)
         read_some(inc);
@@ -384,6 +440,12 @@ channel_ready(struct ward__io *watcher, int events)
     ward__incarnation_write(inc);
     ward__credits_say(inc);
     ward__system_pump(sys);
+}
+
+bool
+ward__incarnation_is_untouched(struct ward__incarnation *inc)
+{
+    return inc->doom == WARD__DOOM_NONE && ward__channel_is_untouched(&inc->channel);
 }
 
 void

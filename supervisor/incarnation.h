@@ -2,9 +2,10 @@
  * Incarnation: one process of an actor, from the request to the fork server until it is known
  * to be dead and its last words are read. It watches the socket and the pidfd, holds the
  * frames against the conduct table, and finds out why it ended. What a frame or a death means
- * for the tree is for frames.c and actor.c.
+ * for the tree is for frames.c and actor.c. Without an actor it is a spare, whose death
+ * alone matters (spare.h).
  *
- * Used by: actor.c, server.c, frames.c. Uses: channel.h, conduct.h, server.h.
+ * Used by: actor.c, server.c, frames.c, spare.c. Uses: channel.h, conduct.h, server.h.
  */
 #ifndef WARD_SUPERVISOR_INCARNATION_H
 #define WARD_SUPERVISOR_INCARNATION_H
@@ -20,6 +21,7 @@
 
 struct ward__actor;
 struct ward__credit;
+struct ward_system;
 
 RB_HEAD(ward__credit_tree, ward__credit);
 
@@ -37,7 +39,8 @@ enum ward__doom {
 };
 
 struct ward__incarnation {
-    struct ward__actor *actor; /* borrowed */
+    struct ward_system *sys;   /* borrowed */
+    struct ward__actor *actor; /* borrowed; NULL: a spare */
     bool is_cleanup;           /* only runs post_stop */
     enum ward__stage stage;
     struct ward__channel channel;
@@ -78,10 +81,12 @@ struct ward__incarnation {
     struct ward__stall stall;
 };
 
-/* A process is asked for, and its first frame laid ready. 0; or a negative code, and there is
- * none. */
+/* A process is asked for, or a spare is taken, and its first frame laid ready. 0; or a negative
+ * code, and there is none. */
 int ward__incarnation_new(struct ward__actor *actor, bool is_cleanup,
                           const struct ward__go *go);
+/* A process is asked for that has no actor yet. 0; or a negative code, and there is none. */
+int ward__incarnation_new_spare(struct ward_system *sys, struct ward__incarnation **made);
 /* Makes socket and page, when the request can be sent: a crowd that waits for the fork server has
  * no descriptors. 0, or a negative code. */
 int ward__incarnation_open(struct ward__incarnation *inc);
@@ -94,6 +99,9 @@ void ward__incarnation_exited(struct ward__incarnation *inc,
                               const struct ward__control *exit);
 /* The fork server is gone: kill it; its end is known by the pidfd alone. */
 void ward__incarnation_lost(struct ward__incarnation *inc);
+
+/* It is dead: did it die before it read GO? Then it never was its actor's. */
+bool ward__incarnation_is_untouched(struct ward__incarnation *inc);
 
 /* SIGKILL, with a reason that stays with it; the first reason counts. */
 void ward__incarnation_kill(struct ward__incarnation *inc, enum ward__doom doom,

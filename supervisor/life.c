@@ -415,6 +415,7 @@ ward__actor_ready(struct ward__actor *actor)
     ward__engine_ready(ward__engine_of(actor), &actor->node);
     ward__actor_is_up(actor);
     ward__actor_write(actor);
+    ward__spares_refill(actor->sys);
 }
 
 void

@@ -99,6 +99,21 @@ ward__link_open(struct ward__link *link, struct ward_system *sys)
     return result;
 }
 
+/* The spares are gone with their fork server, and nobody else frees them. */
+static void
+free_spares(struct ward__link *link)
+{
+    struct ward__incarnation *inc;
+    uint32_t at = 0;
+
+    while ((inc = ward__slots_each(&link->incarnations, &at)) != NULL) {
+        if (inc->actor != NULL)
+            continue;
+        ward__spares_lost(inc);
+        ward__incarnation_free(inc);
+    }
+}
+
 void
 ward__link_close(struct ward__link *link)
 {
@@ -120,6 +135,7 @@ ward__link_close(struct ward__link *link)
     disconnect(link);
     ward__loop_watch(&link->sys->loop, &link->zygote_watcher, -1, 0, zygote_died);
     ward__timer_cancel(&link->sys->loop, &link->retry);
+    free_spares(link);
     ward__slots_done(&link->incarnations);
     ward__window_done(&link->losses);
 }
@@ -129,7 +145,7 @@ ward__link_close(struct ward__link *link)
 static void
 no_answer(struct ward__timer *timer)
 {
-    struct ward__link *link = &incarnation_of_deadline(timer)->actor->sys->link;
+    struct ward__link *link = &incarnation_of_deadline(timer)->sys->link;
 
     if (link->is_up)
         ward__pidfd_kill(link->server.pidfd, SIGKILL); /* it is stuck: another one */
@@ -141,12 +157,13 @@ send_spawn(struct ward__link *link, struct ward__incarnation *inc)
     const struct ward__actor *actor = inc->actor;
     struct ward__control request = {.kind = WARD__CONTROL_SPAWN, .id = inc->id};
     int fds[2 + WARD__ACTOR_FDS] = {inc->worker_end, inc->page_fd};
+    size_t fd_count = actor != NULL ? actor->fd_count : 0;
     int result;
 
-    memcpy(fds + 2, actor->fds, sizeof fds[0] * actor->fd_count);
-    strncpy(request.name, actor->id, sizeof request.name - 1);
+    if (fd_count > 0)
+        memcpy(fds + 2, actor->fds, sizeof fds[0] * fd_count);
     result = ward__packet_send(link->server.control, &request, sizeof request, fds,
-                               2 + actor->fd_count);
+                               2 + fd_count);
     if (result < 0)
         return result;
     ward__fd_close(&inc->worker_end);
@@ -238,11 +255,25 @@ ward__link_spawn(struct ward__link *link, struct ward__incarnation *inc)
     if (ward__slots_add(&link->incarnations, inc, &inc->id) < 0)
         return -ENOMEM;
     inc->is_spawning = inc->is_unsent = true;
+    link->unborn++;
     link->asking = inc;
     link->refusal = 0;
     ask(link, inc);
     link->asking = NULL;
     return link->refusal;
+}
+
+static void
+is_answered(struct ward__link *link, struct ward__incarnation *inc)
+{
+    link->unborn -= inc->is_spawning;
+    inc->is_spawning = false;
+}
+
+bool
+ward__link_is_idle(const struct ward__link *link)
+{
+    return link->is_up && link->unborn == 0 && TAILQ_EMPTY(&link->queue);
 }
 
 void
@@ -262,6 +293,7 @@ ward__link_forget(struct ward__link *link, struct ward__incarnation *inc)
     if (inc->is_queued)
         TAILQ_REMOVE(&link->queue, inc, queued);
     inc->is_queued = false;
+    is_answered(link, inc);
     ward__timer_cancel(&link->sys->loop, &inc->answer_deadline);
 }
 
@@ -286,7 +318,7 @@ take_answer(struct ward__link *link, const struct ward__control *news, int fd)
         return;
     }
     ward__timer_cancel(&link->sys->loop, &inc->answer_deadline);
-    inc->is_spawning = false;
+    is_answered(link, inc);
     switch (news->kind) {
     case WARD__CONTROL_SPAWNED:
         ward__incarnation_spawned(inc, (pid_t)news->pid, fd);

@@ -27,6 +27,7 @@ struct ward__link {
     struct ward__io zygote_watcher;
     struct ward__slots incarnations; /* all there are, by the number of their request */
     TAILQ_HEAD(ward__link_queue, ward__incarnation) queue; /* have something to ask */
+    size_t unborn;                    /* requests to make a process without an answer */
     struct ward__incarnation *asking; /* borrowed: the request being made */
     int refusal;                      /* its result */
     struct ward__window losses;
@@ -43,6 +44,9 @@ void ward__link_close(struct ward__link *link);
 int ward__link_spawn(struct ward__link *link, struct ward__incarnation *inc);
 /* Asks how a process ended that its pidfd says is dead; ward__incarnation_exited follows. */
 void ward__link_reap(struct ward__link *link, struct ward__incarnation *inc);
+/* Is it up, and is nothing waited for? */
+bool ward__link_is_idle(const struct ward__link *link);
+
 /* Forgets it; an answer that comes later kills the process. */
 void ward__link_forget(struct ward__link *link, struct ward__incarnation *inc);
 

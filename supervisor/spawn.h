@@ -21,7 +21,6 @@ struct ward__spawn_record {
     int page_fd;            /* owned */
     int fds[WARD__FDS_MAX]; /* owned: become 3, 4, ... */
     size_t fd_count;
-    char name[16];
     struct ward__setup *setup; /* borrowed, until the last step */
     pid_t parent;              /* the fork server: the worker dies with it */
     struct ward__page *page;   /* mapped by the first step */

@@ -63,7 +63,7 @@ is_due(struct ward__timer *timer)
         (struct ward__incarnation *)(void *)((char *)timer -
                                              offsetof(struct ward__incarnation, stall) -
                                              offsetof(struct ward__stall, timer));
-    struct ward_system *sys = inc->actor->sys;
+    struct ward_system *sys = inc->sys;
     struct ward__stall then = inc->stall, now;
 
     ward__incarnation_catch_up(inc);
@@ -83,12 +83,12 @@ ward__stall_watch(struct ward__incarnation *inc)
         return;
     look(inc, &inc->stall);
     if (inc->stall.is_receiving || inc->stall.is_sending)
-        ward__timer_set(&inc->actor->sys->loop, &inc->stall.timer,
+        ward__timer_set(&inc->sys->loop, &inc->stall.timer,
                         ward__clock_ms() + STALL_MS, is_due);
 }
 
 void
 ward__stall_forget(struct ward__incarnation *inc)
 {
-    ward__timer_cancel(&inc->actor->sys->loop, &inc->stall.timer);
+    ward__timer_cancel(&inc->sys->loop, &inc->stall.timer);
 }

@@ -31,6 +31,7 @@
 #include "supervisor/notice.h"
 #include "supervisor/oom.h"
 #include "supervisor/server.h"
+#include "supervisor/spare.h"
 #include "supervisor/turn.h"
 
 struct ward_system {
@@ -42,6 +43,7 @@ struct ward_system {
     struct ward__turn turn;
     struct ward__oom oom;
     struct ward__link link; /* to the fork server */
+    struct ward__spares spares;
 
     struct ward__engine engine;
     bool is_pumping;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <ward/error.h>
@@ -66,6 +67,7 @@ take_over(struct ward__worker *w, const struct ward__go *go)
     w->ctx.parent = go->parent;
     w->ctx.incarnation = go->incarnation;
     w->ctx.path = keep_string(w, go->path);
+    prctl(PR_SET_NAME, strrchr(w->ctx.path, '/') + 1);
     keep_args(w, go->args);
     w->shutdown_ms = go->shutdown_ms;
     w->credit = go->credit;

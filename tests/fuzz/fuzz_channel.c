@@ -26,7 +26,8 @@ open_channel(uint64_t position)
     int memory = -1;
 
     ward__channel_init(&channel);
-    MUST(ward__channel_open(&channel, FRAME_BYTES, DONE, &worker, &memory) == 0);
+    MUST(ward__channel_open(&channel, FRAME_BYTES, &worker, &memory) == 0);
+    ward__channel_begin(&channel, DONE);
     ward__fd_close(&memory);
     channel.received = position;
     atomic_store(&channel.page->base, position);

@@ -30,7 +30,10 @@ open_channel(void **state)
     ward__channel_init(&channel);
     ward__mailbox_init(&box, &(ward_mailbox_options){0, 0, WARD_REJECT});
     box.done_number = box.sent_number = box.tail_number = DONE;
-    return ward__channel_open(&channel, FRAME_BYTES, DONE, &worker, &memory);
+    if (ward__channel_open(&channel, FRAME_BYTES, &worker, &memory) < 0)
+        return -1;
+    ward__channel_begin(&channel, DONE);
+    return 0;
 }
 
 static int
@@ -126,8 +129,7 @@ a_failed_opening_leaves_nothing_open(void **state)
         int other_worker = -1, other_memory = -1;
         ward__channel_init(&other);
         ward__fault_arm(WARD__ROLE_HOST, n, EMFILE);
-        result =
-            ward__channel_open(&other, FRAME_BYTES, DONE, &other_worker, &other_memory);
+        result = ward__channel_open(&other, FRAME_BYTES, &other_worker, &other_memory);
         ward__fault_disarm();
         assert_true(n < 20);
         if (result < 0) {

@@ -195,8 +195,8 @@ begin_life(uint64_t position, uint32_t number)
     int memory = -1;
 
     ward__channel_init(&channel);
-    assert_int_equal(
-        ward__channel_open(&channel, FRAME_BYTES, number, &worker_end, &memory), 0);
+    assert_int_equal(ward__channel_open(&channel, FRAME_BYTES, &worker_end, &memory), 0);
+    ward__channel_begin(&channel, number);
     ward__fd_close(&memory);
     ward__outbox_init(&outbox, channel.page, worker_end, FRAME_BYTES, number);
     /* As if so much had gone before. */

@@ -29,8 +29,9 @@ open_channel(void **state)
     ward__mailbox_init(&box, &(ward_mailbox_options){WARD_INFINITE, 0, WARD_REJECT});
     box.done_number = box.sent_number = box.tail_number = DONE;
     ward__framebuf_init(&heard, FRAME_BYTES);
-    if (ward__channel_open(&channel, FRAME_BYTES, DONE, &worker, &memory) < 0)
+    if (ward__channel_open(&channel, FRAME_BYTES, &worker, &memory) < 0)
         return -1;
+    ward__channel_begin(&channel, DONE);
     return setsockopt(channel.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
 }
 
