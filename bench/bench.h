@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 enum { BENCH_LINES = 4, BENCH_CONTENDERS = 10, BENCH_PAYLOAD = 64 };
+/* Between two restarts or spawns that are measured alone, of whatever contender: time for what is
+ * made ahead, and all have slept. */
+enum { BENCH_PAUSE_MS = 5 };
 
 /* How much is to be done: the figure's own number, or very little to see that it works. */
 struct bench_size {

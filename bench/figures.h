@@ -14,7 +14,7 @@ extern const struct bench_figure bench_ask_rtt, bench_ask_rtt_blocking,
     bench_ask_pipelined; /* asks.c */
 extern const struct bench_figure bench_tell_64, bench_tell_worker_to_worker,
     bench_tell_1m; /* tells.c */
-extern const struct bench_figure bench_restart, bench_restart_4gb, bench_spawn_spare,
-    bench_spawn_sustained, bench_spawn_rss; /* spawns.c */
+extern const struct bench_figure bench_restart, bench_restart_in_a_row, bench_restart_4gb,
+    bench_spawn_spare, bench_spawn_sustained, bench_spawn_rss; /* spawns.c */
 
 #endif

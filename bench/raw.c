@@ -310,8 +310,8 @@ crash_and_start(struct child *child)
     return 0;
 }
 
-int
-raw_restart(const struct bench_size *size, double *values)
+static int
+restarts(const struct bench_size *size, int pause_ms, double *values)
 {
     double *times = calloc((size_t)size->count, sizeof *times);
     struct child child;
@@ -319,7 +319,9 @@ raw_restart(const struct bench_size *size, double *values)
     if (times == NULL || start(&child, answer_or_crash) < 0)
         return -1;
     for (long i = 0; i < size->count; i++) {
-        double begun = bench_now_us();
+        double begun;
+        poll(NULL, 0, pause_ms);
+        begun = bench_now_us();
         if (crash_and_start(&child) < 0)
             return -1;
         times[i] = bench_now_us() - begun;
@@ -332,13 +334,25 @@ raw_restart(const struct bench_size *size, double *values)
 }
 
 int
+raw_restart(const struct bench_size *size, double *values)
+{
+    return restarts(size, BENCH_PAUSE_MS, values);
+}
+
+int
+raw_restart_in_a_row(const struct bench_size *size, double *values)
+{
+    return restarts(size, 0, values);
+}
+
+int
 raw_restart_4gb(const struct bench_size *size, double *values)
 {
     return bench_grow(size) < 0 ? -1 : raw_restart(size, values);
 }
 
 static int
-spawns(const struct bench_size *size, double *times)
+spawns(const struct bench_size *size, int pause_ms, double *times)
 {
     struct child *children = calloc((size_t)size->count, sizeof *children);
     char byte;
@@ -346,7 +360,9 @@ spawns(const struct bench_size *size, double *times)
     if (children == NULL)
         return -1;
     for (long i = 0; i < size->count; i++) {
-        double begun = bench_now_us();
+        double begun;
+        poll(NULL, 0, pause_ms);
+        begun = bench_now_us();
         if (start(&children[i], say_and_wait) < 0)
             return -1;
         if (!read_all(children[i].fd, &byte, 1, 0))
@@ -366,7 +382,7 @@ raw_spawn(const struct bench_size *size, double *values)
 {
     double *times = calloc((size_t)size->count, sizeof *times);
 
-    if (times == NULL || spawns(size, times) < 0)
+    if (times == NULL || spawns(size, BENCH_PAUSE_MS, times) < 0)
         return -1;
     values[0] = bench_quantile(times, (size_t)size->count, 0.5);
     free(times);
@@ -379,7 +395,7 @@ raw_spawn_sustained(const struct bench_size *size, double *values)
     double *times = calloc((size_t)size->count, sizeof *times);
     double sum = 0;
 
-    if (times == NULL || spawns(size, times) < 0)
+    if (times == NULL || spawns(size, 0, times) < 0)
         return -1;
     for (long i = 0; i < size->count; i++)
         sum += times[i];

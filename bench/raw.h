@@ -24,6 +24,8 @@ int raw_tell_1m(const struct bench_size *size, double *values);
 /* A child dies of SIGSEGV and another one is forked: from the death to its first answer;
  * microseconds, median and 99th percentile. */
 int raw_restart(const struct bench_size *size, double *values);
+/* The same, at once again after each answer. */
+int raw_restart_in_a_row(const struct bench_size *size, double *values);
 /* The same in a process of 4 GB. */
 int raw_restart_4gb(const struct bench_size *size, double *values);
 /* fork to first byte; microseconds, the median. */

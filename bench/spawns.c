@@ -9,7 +9,15 @@
 /* ---- from a real SIGSEGV to the first answer of the next incarnation ---- */
 
 static int
-restarts(const struct bench_size *size, double *values)
+pause_between(ward_system *sys, int pause_ms)
+{
+    if (pause_ms > 0 && ward_run_for(sys, pause_ms) != -ETIMEDOUT)
+        return bench_fail("the system ended", 0);
+    return 0;
+}
+
+static int
+restarts(const struct bench_size *size, int pause_ms, double *values)
 {
     double *times = calloc((size_t)size->count, sizeof *times);
     ward_system *sys;
@@ -19,7 +27,10 @@ restarts(const struct bench_size *size, double *values)
         ours_worker_up(sys, "victim", &ref) < 0)
         return -1;
     for (long i = 0; i < size->count; i++) {
-        double begun = bench_now_us();
+        double begun;
+        if (pause_between(sys, pause_ms) < 0)
+            return -1;
+        begun = bench_now_us();
         if (ward_tell(ward_system_ctx(sys), ref, OURS_CRASH) < 0 ||
             ours_echo(ward_system_ctx(sys), ref) < 0)
             return -1;
@@ -32,18 +43,40 @@ restarts(const struct bench_size *size, double *values)
     return 0;
 }
 
+static int
+restart(const struct bench_size *size, double *values)
+{
+    return restarts(size, BENCH_PAUSE_MS, values);
+}
+
 const struct bench_figure bench_restart = {
     .lines = {{"restart", "us", 0.95, false}, {"restart_p99", "us", 0, false}},
     .count = 500,
     .tiny_count = 5,
-    .contenders = {{"ward", restarts}, {"bare re-fork", raw_restart}},
+    .contenders = {{"ward", restart}, {"bare re-fork", raw_restart}},
+};
+
+static int
+restart_in_a_row(const struct bench_size *size, double *values)
+{
+    return restarts(size, 0, values);
+}
+
+const struct bench_figure bench_restart_in_a_row = {
+    .lines = {{"restart_in_a_row", "us", 0, false},
+              {"restart_in_a_row_p99", "us", 0, false}},
+    .count = 500,
+    .tiny_count = 5,
+    .contenders = {{"ward", restart_in_a_row}, {"bare re-fork", raw_restart_in_a_row}},
 };
 
 /* What a service that does much holds, from before it makes its system. */
 static int
 restarts_4gb(const struct bench_size *size, double *values)
 {
-    return ward_early() < 0 || bench_grow(size) < 0 ? -1 : restarts(size, values);
+    return ward_early() < 0 || bench_grow(size) < 0
+               ? -1
+               : restarts(size, BENCH_PAUSE_MS, values);
 }
 
 const struct bench_figure bench_restart_4gb = {
@@ -69,7 +102,6 @@ spawn(ward_system *sys, long number, double *took_us)
     return 0;
 }
 
-/* `pause_ms` between two: time for what is made ahead. */
 static int
 spawns(long count, int pause_ms, double *times)
 {
@@ -78,8 +110,8 @@ spawns(long count, int pause_ms, double *times)
     if (ours_open(&sys, NULL) < 0)
         return -1;
     for (long i = 0; i < count; i++) {
-        if (pause_ms > 0 && ward_run_for(sys, pause_ms) != -ETIMEDOUT)
-            return bench_fail("the system ended", 0);
+        if (pause_between(sys, pause_ms) < 0)
+            return -1;
         if (spawn(sys, i, &times[i]) < 0)
             return -1;
     }
@@ -102,7 +134,7 @@ median_spawn(const struct bench_size *size, int pause_ms, double *values)
 static int
 spawn_spare(const struct bench_size *size, double *values)
 {
-    return median_spawn(size, 5, values);
+    return median_spawn(size, BENCH_PAUSE_MS, values);
 }
 
 const struct bench_figure bench_spawn_spare = {
@@ -137,7 +169,9 @@ const struct bench_figure bench_spawn_sustained = {
 static int
 spawn_4gb(const struct bench_size *size, double *values)
 {
-    return ward_early() < 0 || bench_grow(size) < 0 ? -1 : median_spawn(size, 5, values);
+    return ward_early() < 0 || bench_grow(size) < 0
+               ? -1
+               : median_spawn(size, BENCH_PAUSE_MS, values);
 }
 
 const struct bench_figure bench_spawn_rss = {

@@ -98,7 +98,7 @@ bury(struct ward__actor *actor)
 {
     ward__timer_cancel(&actor->sys->loop, &actor->deadline);
     ward__timer_cancel(&actor->sys->loop, &actor->progress);
-    ward__incarnation_free(actor->now);
+    ward__incarnation_bury(actor->now);
     ward__mailbox_rewind(&actor->mailbox);
     ward__asks_forget(actor);
 }

@@ -362,13 +362,25 @@ turn(struct server *s)
         end_with_host(s);
     if (polled[POLL_ZYGOTE].revents != 0)
         end_all();
-    if (polled[POLL_SIGNALS].revents != 0)
+    if (polled[POLL_SIGNALS].revents != 0) {
         read_signals(s);
+        send_news(s); /* somebody waits to be restarted */
+    }
     if (polled[POLL_CONTROL].revents & ~POLLOUT)
         read_requests(s);
     if (s->sweep_at != 0 && s->sweep_at <= ward__clock_ms())
         sweep(s);
     send_news(s);
+}
+
+/* No disposition of the host's comes along to a worker. The mask stays until it is one. */
+static void
+reset_signals(void)
+{
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
+
+    for (int i = 1; i < NSIG; i++)
+        sigaction(i, &standard, NULL); /* SIGKILL, SIGSTOP and libc's own refuse */
 }
 
 void
@@ -381,6 +393,7 @@ ward__forkserver_main(int control, int host_pidfd, pid_t zygote)
     TAILQ_INIT(&server.news);
     RB_INIT(&server.children);
     prctl(PR_SET_NAME, "ward-forkserver");
+    reset_signals();
     server.zygote_pidfd = ward__pidfd_open(zygote);
     sigemptyset(&children_only);
     sigaddset(&children_only, SIGCHLD);

@@ -140,34 +140,64 @@ ward__incarnation_open(struct ward__incarnation *inc)
 {
     const struct ward__actor *actor = inc->actor;
     size_t frame_bytes = actor != NULL ? actor->frame_bytes : inc->sys->frame_bytes;
-    int result = ward__channel_open(&inc->channel, frame_bytes, &inc->worker_end,
-                                    &inc->page_fd);
+    int result =
+        ward__channel_open(&inc->channel, frame_bytes, &inc->worker_end, &inc->page_fd);
 
     if (result == 0 && actor != NULL)
         ward__channel_begin(&inc->channel, actor->mailbox.done_number);
     return result;
 }
 
-void
-ward__incarnation_free(struct ward__incarnation *inc)
+/* Nothing refers to it any more. */
+static void
+detach(struct ward__incarnation *inc)
 {
-    struct ward__loop *loop;
+    struct ward__loop *loop = loop_of(inc);
 
-    if (inc == NULL)
-        return;
-    loop = loop_of(inc);
     ward__credits_end_sender(inc);
     ward__stall_forget(inc);
     ward__link_forget(&inc->sys->link, inc);
     ward__loop_watch(loop, &inc->channel_watcher, -1, 0, channel_ready);
     ward__loop_watch(loop, &inc->death_watcher, -1, 0, death_ready);
+    if (inc->actor != NULL && inc->actor->now == inc)
+        inc->actor->now = NULL;
+}
+
+static void
+give_back(struct ward__incarnation *inc)
+{
     ward__channel_close(&inc->channel);
     ward__fd_close(&inc->pidfd);
     ward__fd_close(&inc->worker_end);
     ward__fd_close(&inc->page_fd);
-    if (inc->actor != NULL && inc->actor->now == inc)
-        inc->actor->now = NULL;
     free(inc);
+}
+
+void
+ward__incarnation_free(struct ward__incarnation *inc)
+{
+    if (inc == NULL)
+        return;
+    detach(inc);
+    give_back(inc);
+}
+
+void
+ward__incarnation_bury(struct ward__incarnation *inc)
+{
+    detach(inc);
+    TAILQ_INSERT_TAIL(&inc->sys->buried, inc, queued);
+}
+
+void
+ward__incarnations_free_buried(struct ward_system *sys)
+{
+    struct ward__incarnation *inc;
+
+    while ((inc = TAILQ_FIRST(&sys->buried)) != NULL) {
+        TAILQ_REMOVE(&sys->buried, inc, queued);
+        give_back(inc);
+    }
 }
 
 void

@@ -91,6 +91,10 @@ int ward__incarnation_new_spare(struct ward_system *sys, struct ward__incarnatio
  * no descriptors. 0, or a negative code. */
 int ward__incarnation_open(struct ward__incarnation *inc);
 void ward__incarnation_free(struct ward__incarnation *inc);
+/* It is dead and not its actor's any more. What it had is given back when all else is done: the next
+ * one need not wait for that. */
+void ward__incarnation_bury(struct ward__incarnation *inc);
+void ward__incarnations_free_buried(struct ward_system *sys);
 
 /* The fork server's answers. */
 void ward__incarnation_spawned(struct ward__incarnation *inc, pid_t pid, int pidfd);

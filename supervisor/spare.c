@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include "ipc/clock.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/system.h"
 
-enum { LOSSES_MOST = 3 };
+enum { LOSSES_MOST = 3, AFTER_MS = 2 };
 
 static bool
 is_time(const struct ward_system *sys)
@@ -17,8 +18,8 @@ is_time(const struct ward_system *sys)
            ward__link_is_idle(&sys->link);
 }
 
-void
-ward__spares_refill(struct ward_system *sys)
+static void
+make_one(struct ward_system *sys)
 {
     struct ward__spares *spares = &sys->spares;
     struct ward__incarnation *inc;
@@ -29,6 +30,27 @@ ward__spares_refill(struct ward_system *sys)
         spares->losses++;
     else
         spares->waiting[spares->count++] = inc;
+}
+
+static void
+is_due(struct ward__timer *timer)
+{
+    struct ward__spares *spares =
+        (struct ward__spares *)(void *)((char *)timer -
+                                        offsetof(struct ward__spares, due));
+    struct ward_system *sys =
+        (struct ward_system *)(void *)((char *)spares -
+                                       offsetof(struct ward_system, spares));
+
+    make_one(sys);
+}
+
+void
+ward__spares_refill(struct ward_system *sys)
+{
+    if (is_time(sys) && !sys->spares.due.is_armed)
+        ward__timer_set(&sys->loop, &sys->spares.due, ward__clock_ms() + AFTER_MS,
+                        is_due);
 }
 
 static void

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "supervisor/loop.h"
+
 struct ward__actor;
 struct ward__incarnation;
 struct ward_system;
@@ -26,9 +28,10 @@ struct ward__spares {
     size_t count;
     bool are_wanted; /* this system makes processes */
     unsigned losses; /* in a row, without one that was made on demand */
+    struct ward__timer due;
 };
 
-/* Makes the next one, if one is wanted and nothing is more urgent. */
+/* One fewer than are wanted, or a process was made: the next one, in a moment. */
 void ward__spares_refill(struct ward_system *sys);
 
 /* One that fits this actor, and is the caller's; or NULL. */

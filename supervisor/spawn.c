@@ -32,19 +32,6 @@ map_page(struct ward__spawn_record *record)
     return 0;
 }
 
-/* No disposition of the host's or of ours comes along; the mask opens in the last step. */
-static int
-reset_signals(struct ward__spawn_record *record)
-{
-    struct sigaction standard = {.sa_handler = SIG_DFL};
-
-    (void)record;
-    sigemptyset(&standard.sa_mask);
-    for (int i = 1; i < NSIG; i++)
-        sigaction(i, &standard, NULL); /* SIGKILL, SIGSTOP and libc's own refuse */
-    return 0;
-}
-
 static int
 new_session(struct ward__spawn_record *record)
 {
@@ -130,7 +117,6 @@ struct step {
 
 static const struct step steps[] = {
     {"map the page", map_page},
-    {"reset signals", reset_signals},
     {"new session", new_session},
     {"die with the parent", die_with_parent},
     {"arrange descriptors", arrange_descriptors},

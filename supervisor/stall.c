@@ -83,8 +83,8 @@ ward__stall_watch(struct ward__incarnation *inc)
         return;
     look(inc, &inc->stall);
     if (inc->stall.is_receiving || inc->stall.is_sending)
-        ward__timer_set(&inc->sys->loop, &inc->stall.timer,
-                        ward__clock_ms() + STALL_MS, is_due);
+        ward__timer_set(&inc->sys->loop, &inc->stall.timer, ward__clock_ms() + STALL_MS,
+                        is_due);
 }
 
 void

@@ -44,6 +44,7 @@ struct ward_system {
     struct ward__oom oom;
     struct ward__link link; /* to the fork server */
     struct ward__spares spares;
+    TAILQ_HEAD(, ward__incarnation) buried; /* owned: to be freed when all else is done */
 
     struct ward__engine engine;
     bool is_pumping;
