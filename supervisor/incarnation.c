@@ -116,6 +116,8 @@ ward__incarnation_new(struct ward__actor *actor, bool is_cleanup,
         ward__channel_begin(&inc->channel, actor->mailbox.done_number);
     if (inc->pidfd >= 0)
         begin(inc);
+    if (spare != NULL)
+        ward__spares_taken(actor->sys);
     return 0;
 }
 
@@ -211,7 +213,7 @@ ward__incarnation_spawned(struct ward__incarnation *inc, pid_t pid, int pidfd)
         ward__spares_refill(inc->sys);
         return;
     }
-    ward__spares_proved(inc->sys);
+    ward__spares_want(inc->sys);
     begin(inc);
 }
 
@@ -221,7 +223,7 @@ ward__incarnation_spawn_failed(struct ward__incarnation *inc, int error)
     struct ward__actor *actor = inc->actor;
 
     if (actor == NULL)
-        ward__spares_lost(inc);
+        ward__spares_lose(inc);
     ward__incarnation_free(inc);
     if (actor != NULL)
         ward__actor_spawn_failed(actor, error, "fork");
@@ -249,7 +251,7 @@ report_if_over(struct ward__incarnation *inc)
     bool nobody_knows = inc->doom == WARD__DOOM_SERVER && !inc->has_exit;
 
     if (inc->actor == NULL) {
-        ward__spares_lost(inc);
+        ward__spares_lose(inc);
         if (inc->has_exit || nobody_knows)
             ward__incarnation_free(inc);
         return;

@@ -109,7 +109,7 @@ free_spares(struct ward__link *link)
     while ((inc = ward__slots_each(&link->incarnations, &at)) != NULL) {
         if (inc->actor != NULL)
             continue;
-        ward__spares_lost(inc);
+        ward__spares_lose(inc);
         ward__incarnation_free(inc);
     }
 }
@@ -271,9 +271,9 @@ is_answered(struct ward__link *link, struct ward__incarnation *inc)
 }
 
 bool
-ward__link_is_idle(const struct ward__link *link)
+ward__link_is_calm(const struct ward__link *link)
 {
-    return link->is_up && link->unborn == 0 && TAILQ_EMPTY(&link->queue);
+    return link->is_up && link->unborn <= 1 && TAILQ_EMPTY(&link->queue);
 }
 
 void

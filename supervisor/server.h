@@ -44,8 +44,8 @@ void ward__link_close(struct ward__link *link);
 int ward__link_spawn(struct ward__link *link, struct ward__incarnation *inc);
 /* Asks how a process ended that its pidfd says is dead; ward__incarnation_exited follows. */
 void ward__link_reap(struct ward__link *link, struct ward__incarnation *inc);
-/* Is it up, and is nothing waited for? */
-bool ward__link_is_idle(const struct ward__link *link);
+/* Is it up, and is at most one request on its way? */
+bool ward__link_is_calm(const struct ward__link *link);
 
 /* Forgets it; an answer that comes later kills the process. */
 void ward__link_forget(struct ward__link *link, struct ward__incarnation *inc);

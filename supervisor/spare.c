@@ -1,21 +1,25 @@
 #include "supervisor/spare.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include "ipc/clock.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/system.h"
 
-enum { LOSSES_MOST = 3, AFTER_MS = 2 };
+enum { REFILL_AFTER_MS = 2, LOSSES_MOST = 3 };
 
+/* ---- making ---- */
+
+/* Who starts on demand comes first at the fork server. */
 static bool
-is_time(const struct ward_system *sys)
+is_possible(const struct ward_system *sys)
 {
     const struct ward__spares *spares = &sys->spares;
 
     return spares->are_wanted && spares->count < WARD__SPARES_MOST &&
            spares->losses < LOSSES_MOST && !sys->is_stopping && !sys->has_stopped &&
-           ward__link_is_idle(&sys->link);
+           ward__link_is_calm(&sys->link);
 }
 
 static void
@@ -24,7 +28,7 @@ make_one(struct ward_system *sys)
     struct ward__spares *spares = &sys->spares;
     struct ward__incarnation *inc;
 
-    if (!is_time(sys))
+    if (!is_possible(sys))
         return;
     if (ward__incarnation_new_spare(sys, &inc) < 0)
         spares->losses++;
@@ -35,23 +39,27 @@ make_one(struct ward_system *sys)
 static void
 is_due(struct ward__timer *timer)
 {
-    struct ward__spares *spares =
-        (struct ward__spares *)(void *)((char *)timer -
-                                        offsetof(struct ward__spares, due));
-    struct ward_system *sys =
-        (struct ward_system *)(void *)((char *)spares -
-                                       offsetof(struct ward_system, spares));
-
-    make_one(sys);
+    make_one((struct ward_system *)(void *)((char *)timer -
+                                            offsetof(struct ward_system, spares.due)));
 }
 
 void
 ward__spares_refill(struct ward_system *sys)
 {
-    if (is_time(sys) && !sys->spares.due.is_armed)
-        ward__timer_set(&sys->loop, &sys->spares.due, ward__clock_ms() + AFTER_MS,
-                        is_due);
+    struct ward__timer *due = &sys->spares.due;
+
+    if (is_possible(sys) && !due->is_armed)
+        ward__timer_set(&sys->loop, due, ward__clock_ms() + REFILL_AFTER_MS, is_due);
 }
+
+void
+ward__spares_want(struct ward_system *sys)
+{
+    sys->spares.are_wanted = true;
+    sys->spares.losses = 0;
+}
+
+/* ---- taking ---- */
 
 static void
 remove_at(struct ward__spares *spares, size_t at)
@@ -61,31 +69,42 @@ remove_at(struct ward__spares *spares, size_t at)
             (spares->count - at) * sizeof spares->waiting[0]);
 }
 
-/* Descriptors travel with the request to make a process, and the page has the size of the largest
- * frame. */
+/* The loop may not have heard of it yet. */
+static bool
+is_dead(const struct ward__incarnation *inc)
+{
+    struct pollfd polled = {.fd = inc->pidfd, .events = POLLIN};
+
+    return inc->pidfd >= 0 && poll(&polled, 1, 0) > 0;
+}
+
+/* Descriptors travel with the request to make a process; and the page is as large as its frames. */
 struct ward__incarnation *
 ward__spares_take(struct ward_system *sys, const struct ward__actor *actor)
 {
     struct ward__spares *spares = &sys->spares;
-    struct ward__incarnation *inc;
 
-    if (spares->count == 0 || actor->fd_count > 0 ||
-        actor->frame_bytes != sys->frame_bytes)
+    if (actor->fd_count > 0 || actor->frame_bytes != sys->frame_bytes)
         return NULL;
-    inc = spares->waiting[0];
-    remove_at(spares, 0);
-    return inc;
+    while (spares->count > 0) {
+        struct ward__incarnation *inc = spares->waiting[0];
+        remove_at(spares, 0);
+        if (!is_dead(inc))
+            return inc;
+        spares->losses++; /* and the loop sees to its end */
+    }
+    return NULL;
 }
 
 void
-ward__spares_proved(struct ward_system *sys)
+ward__spares_taken(struct ward_system *sys)
 {
-    sys->spares.are_wanted = true;
-    sys->spares.losses = 0;
+    if (sys->spares.count == 0)
+        make_one(sys);
 }
 
 void
-ward__spares_lost(struct ward__incarnation *inc)
+ward__spares_lose(struct ward__incarnation *inc)
 {
     struct ward__spares *spares = &inc->sys->spares;
 
@@ -94,6 +113,7 @@ ward__spares_lost(struct ward__incarnation *inc)
             continue;
         remove_at(spares, i);
         spares->losses++;
+        ward__spares_refill(inc->sys);
         return;
     }
 }

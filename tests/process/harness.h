@@ -28,6 +28,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <cmocka.h>
 
@@ -185,6 +186,12 @@ int open_descriptors(void);
 
 /* How many processes there are below us, the zygote not counted. */
 size_t processes_below(void);
+
+/* Those of them that are spares, at most `most`, to `pids`. Their number. */
+size_t spares_below(pid_t *pids, size_t most);
+
+/* True once nothing but a fork server and its spares is below us, within 2 s. */
+bool workers_end(void);
 
 /* True once they are all gone, within 2 s. */
 bool processes_end(void);

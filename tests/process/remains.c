@@ -87,6 +87,48 @@ processes_below(void)
     return count;
 }
 
+static bool
+is_spare(pid_t pid)
+{
+    char path[64], line[32] = "";
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    (void)!fgets(line, sizeof line, file);
+    fclose(file);
+    return strcmp(line, "ward-spare\n") == 0;
+}
+
+size_t
+spares_below(pid_t *pids, size_t most)
+{
+    static struct pids all;
+    size_t count = 0;
+
+    all.count = 0;
+    add_descendants(&all);
+    for (size_t i = 0; i < all.count && count < most; i++)
+        if (!is_expected(all.pids[i]) && is_spare(all.pids[i]))
+            pids[count++] = all.pids[i];
+    return count;
+}
+
+bool
+workers_end(void)
+{
+    int64_t deadline = now_ms() + 2000;
+    pid_t pids[8];
+    bool is_so;
+
+    do
+        is_so = processes_below() == 1 + spares_below(pids, 8);
+    while (!is_so && now_ms() < deadline);
+    return is_so;
+}
+
 static void
 print_process(pid_t pid)
 {

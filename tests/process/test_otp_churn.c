@@ -101,7 +101,7 @@ churn(struct harness *h, const ward_supervisor *supervisor, unsigned first)
     }
     await_true(h, is_quiet, &s, "every child up or absent");
     stop_tree(h, s);
-    if (processes_below() != 1) /* the fork server */
+    if (!workers_end())
         fail_with_log(h, "seed %u left a process", first);
 }
 
