@@ -40,6 +40,8 @@ struct ward__page {
     _Atomic uint32_t want;
     /* By the host: begin no message any more. HALT, which says it too, may be behind some. */
     _Atomic uint32_t halt;
+    /* By the host: look for more so long before you sleep, in microseconds; 0: sleep. */
+    _Atomic uint32_t poll_us;
 
     /* By the worker. Message numbers and positions are low halves, see ward__extend. */
     _Atomic uint64_t commit;   /* tail << 32 | done */

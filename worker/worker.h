@@ -14,6 +14,7 @@
 
 #include "ipc/context.h"
 #include "ipc/frame.h"
+#include "ipc/patience.h"
 #include "ipc/refset.h"
 #include "ipc/slots.h"
 #include "ipc/wire.h"
@@ -48,6 +49,7 @@ struct ward__inbox {
     struct ward__framebuf pinned;
     bool is_pinned;
     bool is_hand_in; /* the frame in hand lies in `in` */
+    struct ward__patience patience;
 };
 
 RB_HEAD(ward__accounts, ward__account);
