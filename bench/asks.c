@@ -2,6 +2,7 @@
 
 #include "bench/figures.h"
 #include "bench/ours.h"
+#include "bench/peers.h"
 #include "bench/raw.h"
 
 static int
@@ -38,7 +39,11 @@ const struct bench_figure bench_ask_rtt = {
     .tiny_count = 50,
     .contenders = {{"ward", ask},
                    {"raw blocking", raw_rtt_blocking},
-                   {"raw polling", raw_rtt_polling}},
+                   {"raw polling", raw_rtt_polling},
+                   {"ZeroMQ", peer_zeromq},
+                   {"nng", peer_nng},
+                   {"Erlang port", peer_erlang},
+                   {"Python", peer_python}},
 };
 
 /* ---- many at once ---- */
@@ -100,8 +105,12 @@ pipelined(const struct bench_size *size, double *values)
 }
 
 const struct bench_figure bench_ask_pipelined = {
-    .lines = {{"ask_pipelined", "/s", 0, true}},
+    .lines = {{"ask_pipelined", "/s", 10, true}},
     .count = 200000,
     .tiny_count = 2000,
-    .contenders = {{"ward", pipelined}, {"raw", raw_pipelined}},
+    .contenders = {{"ward", pipelined},
+                   {"Erlang port", peer_erlang},
+                   {"ZeroMQ", peer_zeromq},
+                   {"nng", peer_nng},
+                   {"raw", raw_pipelined}},
 };

@@ -15,10 +15,13 @@
 
 enum { BENCH_LINES = 4, BENCH_CONTENDERS = 10, BENCH_PAYLOAD = 64 };
 
+struct bench_figure;
+
 /* How much is to be done: the figure's own number, or very little to see that it works. */
 struct bench_size {
     long count;
     bool is_tiny;
+    const struct bench_figure *figure; /* of which this is a measurement */
 };
 
 /* Does the work and measures it: one value for each line of the figure. 0, or -1 when it could not
@@ -46,7 +49,7 @@ struct bench_figure {
         contenders[BENCH_CONTENDERS]; /* ours, the one of the goal, others */
 };
 
-/* ---- for those who measure ---- */
+/* ---- for those who measure; in tools.c ---- */
 
 double bench_now_us(void);
 

@@ -4,6 +4,7 @@
 
 #include "bench/figures.h"
 #include "bench/ours.h"
+#include "bench/peers.h"
 #include "bench/raw.h"
 
 /* ---- from a real SIGSEGV to the first answer of the next incarnation ---- */
@@ -36,7 +37,10 @@ const struct bench_figure bench_restart = {
     .lines = {{"restart", "us", 0.95, false}, {"restart_p99", "us", 0, false}},
     .count = 500,
     .tiny_count = 5,
-    .contenders = {{"ward", restarts}, {"bare re-fork", raw_restart}},
+    .contenders = {{"ward", restarts},
+                   {"bare re-fork", raw_restart},
+                   {"Erlang port", peer_erlang},
+                   {"Python", peer_python}},
 };
 
 /* What a service that does much holds, from before it makes its system. */
