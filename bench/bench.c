@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,6 +72,21 @@ bench_grow(const struct bench_size *size)
     return 0;
 }
 
+int
+bench_descriptors(long count)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return bench_fail("the limit of descriptors", errno);
+    if (limit.rlim_max < (rlim_t)count)
+        return bench_fail("too low a hard limit of descriptors (ulimit -Hn)", 0);
+    limit.rlim_cur = (rlim_t)count;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return bench_fail("the limit of descriptors", errno);
+    return 0;
+}
+
 /* ---- one measurement ---- */
 
 static _Noreturn void
@@ -129,6 +145,13 @@ count_contenders(const struct bench_figure *figure)
     return count;
 }
 
+/* Two that are 0 are as good as one another. */
+static double
+ratio(double ours, double theirs)
+{
+    return ours == theirs ? 1 : ours / theirs;
+}
+
 static void
 print_figure(const struct bench_figure *figure, struct samples *samples, int rounds)
 {
@@ -141,7 +164,8 @@ print_figure(const struct bench_figure *figure, struct samples *samples, int rou
             medians[who] = bench_quantile(samples->of[who][i], (size_t)rounds, 0.5);
         for (size_t who = 1; who < contenders; who++)
             printf("%s\t%.4g\t%s\t%s\t%.4g\t%.3g\n", line->name, medians[0], line->unit,
-                   figure->contenders[who].name, medians[who], medians[0] / medians[who]);
+                   figure->contenders[who].name, medians[who],
+                   ratio(medians[0], medians[who]));
     }
     fflush(stdout);
 }
