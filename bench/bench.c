@@ -81,6 +81,13 @@ count_contenders(const struct bench_figure *figure)
     return count;
 }
 
+/* Two that are 0 are as good as one another. */
+static double
+ratio(double ours, double theirs)
+{
+    return ours == theirs ? 1 : ours / theirs;
+}
+
 static void
 print_figure(const struct bench_figure *figure, struct samples *samples, int rounds)
 {
@@ -93,7 +100,8 @@ print_figure(const struct bench_figure *figure, struct samples *samples, int rou
             medians[who] = bench_quantile(samples->of[who][i], (size_t)rounds, 0.5);
         for (size_t who = 1; who < contenders; who++)
             printf("%s\t%.4g\t%s\t%s\t%.4g\t%.3g\n", line->name, medians[0], line->unit,
-                   figure->contenders[who].name, medians[who], medians[0] / medians[who]);
+                   figure->contenders[who].name, medians[who],
+                   ratio(medians[0], medians[who]));
     }
     fflush(stdout);
 }

@@ -38,7 +38,7 @@ struct bench_contender {
 struct bench_line {
     const char *name;
     const char *unit;
-    double goal;       /* of the ratio to the second contender; 0: none */
+    double goal; /* of the ratio to the second contender, 1 if both are 0; 0: none */
     bool more_is_good; /* then the ratio is to be at least the goal */
 };
 
@@ -58,6 +58,9 @@ double bench_quantile(double *values, size_t count, double share);
 
 /* Makes this process one of 4 GB, all of it resident (of 64 MB where little is to be done). 0, or -1. */
 int bench_grow(const struct bench_size *size);
+
+/* Lets this process have so many descriptors, and no more. 0, or -1. */
+int bench_descriptors(long count);
 
 /* Says on standard error what went wrong, with errno's text if `error` is not 0. -1. */
 int bench_fail(const char *what, int error);

@@ -12,5 +12,12 @@ const struct bench_figure *const bench_figures[] = {
     &bench_spawn_spare,
     &bench_spawn_sustained,
     &bench_spawn_rss,
+    &bench_crowd_start,
+    &bench_crowd_memory,
+    &bench_crowd_rtt,
+    &bench_crowd_restart,
+    &bench_storm,
+    &bench_fairness,
+    &bench_idle,
     NULL,
 };

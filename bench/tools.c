@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "bench/bench.h"
@@ -50,5 +51,20 @@ bench_grow(const struct bench_size *size)
         return bench_fail("4 GB", errno);
     madvise(memory, bytes, MADV_NOHUGEPAGE); /* as a heap of small things is */
     memset(memory, 1, bytes);
+    return 0;
+}
+
+int
+bench_descriptors(long count)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return bench_fail("the limit of descriptors", errno);
+    if (limit.rlim_max < (rlim_t)count)
+        return bench_fail("too low a hard limit of descriptors (ulimit -Hn)", 0);
+    limit.rlim_cur = (rlim_t)count;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return bench_fail("the limit of descriptors", errno);
     return 0;
 }
