@@ -169,16 +169,40 @@ look(struct ward_system *sys)
     return true;
 }
 
+static void
+sleep_and_learn(struct ward_system *sys)
+{
+    struct ward__poll *poll = &sys->poll;
+    int64_t begun = ward__clock_us();
+
+    ward__loop_turn(&sys->loop, true);
+    poll->turned_at = ward__clock_us();
+    if (poll->turned_at - begun < poll->limit_us)
+        ward__patience_won(&poll->patience);
+}
+
+/* Who answers at once, again and again, does not keep the loop from all others for longer than one
+ * look takes. */
+static bool
+is_turn_due(struct ward__poll *poll)
+{
+    int64_t now = ward__clock_us();
+
+    if (now - poll->turned_at < poll->limit_us)
+        return false;
+    poll->turned_at = now;
+    return true;
+}
+
 void
 ward__poll_turn(struct ward_system *sys)
 {
-    bool is_measured = is_worth_it(sys);
-    int64_t begun;
-
-    if (is_measured && ward__patience_pays(&sys->poll.patience) && look(sys))
-        return;
-    begun = is_measured ? ward__clock_us() : 0;
-    ward__loop_turn(&sys->loop, true);
-    if (is_measured && ward__clock_us() - begun < sys->poll.limit_us)
-        ward__patience_won(&sys->poll.patience);
+    if (!is_worth_it(sys))
+        ward__loop_turn(&sys->loop, true);
+    else if (!ward__patience_pays(&sys->poll.patience))
+        sleep_and_learn(sys);
+    else if (is_turn_due(&sys->poll))
+        ward__loop_turn(&sys->loop, false);
+    else if (!look(sys))
+        sleep_and_learn(sys);
 }

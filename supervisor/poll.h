@@ -29,6 +29,7 @@ struct ward__poll {
     struct ward__poll_list polling; /* workers that may; the latest first */
     unsigned polling_count;
     struct ward__patience patience;
+    int64_t turned_at; /* when the loop last had its turn, in microseconds */
 };
 
 void ward__poll_init(struct ward__poll *poll, uint32_t limit_us);

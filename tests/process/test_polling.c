@@ -104,6 +104,60 @@ a_crowd_that_is_asked_in_turn_answers(void **state)
     }
 }
 
+enum { AT_ONCE = 500 };
+
+/* Tells one that the host asks all the time more than the host reads at once. */
+static ward_next
+pass_on(ward_ctx *ctx, const ward_message *msg)
+{
+    ward_ref to;
+    int result = 0;
+
+    if (ward_get(msg, &to) < 0)
+        return WARD_UNHANDLED;
+    for (int i = 0; result == 0 && i < AT_ONCE; i++)
+        result = ward_tell(ctx, to, COUNT, "some text that makes the message longer", i);
+    return result;
+}
+
+static const ward_behavior passer = {.name = "passer", .receive = pass_on};
+WARD_REGISTER(passer);
+
+struct taker {
+    int64_t taken;
+};
+
+static ward_next
+take(ward_ctx *ctx, const ward_message *msg)
+{
+    struct taker *self = ward_state(ctx);
+
+    if (ward_sender(msg).id != 0)
+        return ward_reply(ctx, self->taken);
+    self->taken++;
+    return WARD_SAME;
+}
+
+static const ward_behavior taker = {
+    .name = "taker", .state_size = sizeof(struct taker), .receive = take};
+WARD_REGISTER(taker);
+
+static void
+who_answers_at_once_keeps_nobody_else_from_being_heard(void **state)
+{
+    enum { PASSED = 50, ASKS_MOST = 20000 };
+    struct harness *h = *state;
+    ward_ref from = spawn_up(h, &(ward_spec){.id = "from", .behavior = &passer});
+    ward_ref to = spawn_up(h, &(ward_spec){.id = "to", .behavior = &taker});
+
+    for (int64_t i = 1; i <= PASSED; i++) {
+        int asks = 0;
+        assert_result(ward_tell(h->ctx, from, COUNT, to), 0);
+        while (ask(h, to, COUNT, 0) < i * AT_ONCE)
+            assert_true(++asks < ASKS_MOST);
+    }
+}
+
 static void
 a_limit_that_cannot_be_is_refused(void **state)
 {
@@ -122,6 +176,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         TEST(an_exchange_is_the_same_whether_or_not_one_looks_before_sleeping),
         TEST(a_crowd_that_is_asked_in_turn_answers),
+        TEST(who_answers_at_once_keeps_nobody_else_from_being_heard),
         TEST(a_limit_that_cannot_be_is_refused),
     };
 
