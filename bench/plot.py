@@ -128,7 +128,7 @@ def line(x1, y1, x2, y2, style):
 def draw_row(row, figure, axis, y):
     parts = [text(LEFT - 10, y + 15, row.against, "", "end")]
     style = "free" if row.goal is None else "met" if row.is_met else "missed"
-    if row.ratio > 0 and math.isfinite(row.ratio):
+    if row.ratio > 0:
         begin, end = sorted((axis.at(1), axis.at(row.ratio)))
         parts.append(f'<rect x="{begin:.1f}" y="{y + 4}" width="{max(end - begin, 1):.1f}" '
                      f'height="{ROW - 8}" rx="2" class="{style}"/>')

@@ -16,7 +16,7 @@ fail() {
 "$bench" --list >"$work/list"
 "$bench" --tiny >"$work/tsv" || fail "ward_bench --tiny ended with $?"
 
-awk -F '\t' 'function odd(field) { return field !~ /^[0-9.]+(e[+-][0-9]+)?$/ }
+awk -F '\t' 'function odd(field) { return field !~ /^-?([0-9.]+(e[+-][0-9]+)?|inf)$/ }
     NF != 6 || odd($2) || odd($5) || odd($6) { print; bad = 1 } END { exit bad || NR == 0 }' \
     "$work/tsv" || fail "not: figure ours unit against theirs ratio"
 diff <(cut -f 1 "$work/list") <(cut -f 1 "$work/tsv" | uniq) || fail "a figure is missing"
