@@ -200,7 +200,7 @@ start_parent(struct child *parent, long count)
 static int
 storm(long count, long parents_count, double *took_ms)
 {
-    struct child parents[64];
+    struct child parents[64] = {0};
     double begun;
 
     for (long i = 0; i < parents_count; i++)

@@ -5,6 +5,8 @@ BEGIN { FS = "\t" }
 
 function scaled(value, unit) {
     if (unit == "us") {
+        if (value >= 1e6)
+            return sprintf("%.2f s", value / 1e6)
         if (value >= 1000)
             return sprintf("%.2f ms", value / 1000)
         return sprintf("%.1f us", value)
