@@ -82,7 +82,8 @@ rewind_box(struct ward__outbox *box)
         memory_order_seq_cst); /* who reads it, reads it when we are dead */
     box->written = box->committed = box->size = 0;
     if (used > OUTBOX_KEEP)
-        madvise(ward__page_outbox(box->page), box->capacity, MADV_REMOVE);
+        madvise((uint8_t *)box->page + WARD__PAGE_REST,
+                WARD__PAGE_SIZE + box->capacity - WARD__PAGE_REST, MADV_REMOVE);
 }
 
 void
