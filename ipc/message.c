@@ -20,7 +20,7 @@ struct ward__chunk {
     char data[];
 };
 
-enum { CHUNK_SIZE = 4096 };
+enum { CHUNK_SIZE = 1024 };
 
 void *
 ward__arena_take(struct ward_arena *arena, size_t size)

@@ -21,7 +21,10 @@
 #include <stdint.h>
 
 #define WARD__PAGE_VERSION 1
-#define WARD__PAGE_SIZE 4096
+#define WARD__PAGE_SIZE 512
+/* Where its second page of memory begins. The first one has the words and the beginning of the outbox,
+ * which is all that a worker of few words ever needs. */
+#define WARD__PAGE_REST 4096
 #define WARD__BREADCRUMB_SIZE 128
 
 /* How a fault looked from inside: written by a signal handler. */

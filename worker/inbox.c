@@ -13,7 +13,9 @@
 #include "ipc/fault.h"
 #include "worker/worker.h"
 
-enum { READ_SIZE = 64 * 1024 };
+/* So much is read at a time, from the first time on that less was full: a worker that is told little
+ * needs little memory. */
+enum { READ_SIZE = 64 * 1024, READ_FIRST = 2 * 1024 };
 
 void
 ward__lane_heard(struct ward__worker *w)
@@ -114,11 +116,11 @@ receive(struct ward__worker *w, uint8_t *to, size_t size, int64_t deadline_ms)
 static int
 receive_more(struct ward__worker *w, int64_t deadline_ms)
 {
+    size_t size = w->inbox.is_busy ? READ_SIZE : READ_FIRST;
     uint8_t *to;
-    size_t size;
     ssize_t got;
 
-    if (ward__framebuf_room(&w->inbox.in, READ_SIZE, &to, &size) < 0)
+    if (ward__framebuf_room(&w->inbox.in, size, &to, &size) < 0)
         _exit(ENOMEM);
     got = receive(w, to, size, deadline_ms);
     if (got < 0 && errno == EAGAIN)
@@ -127,6 +129,7 @@ receive_more(struct ward__worker *w, int64_t deadline_ms)
         ward__worker_exit(w); /* the host is gone, or has no use for us */
     if (got < 0)
         _exit(errno);
+    w->inbox.is_busy |= (size_t)got == size;
     ward__framebuf_filled(&w->inbox.in, (size_t)got);
     return 1;
 }

@@ -82,7 +82,8 @@ rewind_box(struct ward__outbox *box)
     atomic_thread_fence(memory_order_release);
     box->written = box->committed = box->size = 0;
     if (used > OUTBOX_KEEP)
-        madvise(ward__page_outbox(box->page), box->capacity, MADV_REMOVE);
+        madvise((uint8_t *)box->page + WARD__PAGE_REST,
+                WARD__PAGE_SIZE + box->capacity - WARD__PAGE_REST, MADV_REMOVE);
 }
 
 void

@@ -48,6 +48,7 @@ struct ward__inbox {
     TAILQ_HEAD(ward__put_off_list, ward__put_off) later; /* owned */
     struct ward__framebuf pinned;
     bool is_pinned;
+    bool is_busy;    /* it once had more to read than a little */
     bool is_hand_in; /* the frame in hand lies in `in` */
     struct ward__patience patience;
 };
