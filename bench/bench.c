@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/figures.h"
@@ -14,62 +12,15 @@
 /*
  * bench [--tiny] [--rounds N] [FIGURE...]: measures the figures, or all, and prints a line for
  * each and each contender but ours: figure, ours, unit, against, theirs, ratio; tabs between.
+ * bench --list: for each figure against whom, "at least", "at most" or "none", and the goal.
  */
 
-enum { ROUNDS = 5, ROUNDS_MOST = 101 };
+enum { ROUNDS = 5, ROUNDS_MOST = 101, SECONDS = 600, TINY_SECONDS = 20 };
 
 struct plan {
     bool is_tiny;
     int rounds;
 };
-
-/* ---- for those who measure ---- */
-
-double
-bench_now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
-double
-bench_quantile(double *values, size_t count, double share)
-{
-    qsort(values, count, sizeof *values, compare);
-    return values[(size_t)((double)(count - 1) * share + 0.5)];
-}
-
-int
-bench_fail(const char *what, int error)
-{
-    fprintf(stderr, "bench: %s%s%s\n", what, error != 0 ? ": " : "",
-            error != 0 ? strerror(error) : "");
-    return -1;
-}
-
-int
-bench_grow(const struct bench_size *size)
-{
-    size_t bytes = size->is_tiny ? (size_t)64 << 20 : (size_t)4 << 30;
-    void *memory =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (memory == MAP_FAILED)
-        return bench_fail("4 GB", errno);
-    madvise(memory, bytes, MADV_NOHUGEPAGE); /* as a heap of small things is */
-    memset(memory, 1, bytes);
-    return 0;
-}
 
 /* ---- one measurement ---- */
 
@@ -79,6 +30,7 @@ measure_here(const struct bench_contender *contender, const struct bench_size *s
 {
     double values[BENCH_LINES] = {0};
 
+    alarm(size->is_tiny ? TINY_SECONDS : SECONDS); /* who hangs has failed */
     if (contender->measure(size, values) < 0 ||
         write(to, values, sizeof values) != (ssize_t)sizeof values)
         _exit(1);
@@ -129,6 +81,13 @@ count_contenders(const struct bench_figure *figure)
     return count;
 }
 
+/* Two that are 0 are as good as one another. */
+static double
+ratio(double ours, double theirs)
+{
+    return ours == theirs ? 1 : ours / theirs;
+}
+
 static void
 print_figure(const struct bench_figure *figure, struct samples *samples, int rounds)
 {
@@ -141,7 +100,8 @@ print_figure(const struct bench_figure *figure, struct samples *samples, int rou
             medians[who] = bench_quantile(samples->of[who][i], (size_t)rounds, 0.5);
         for (size_t who = 1; who < contenders; who++)
             printf("%s\t%.4g\t%s\t%s\t%.4g\t%.3g\n", line->name, medians[0], line->unit,
-                   figure->contenders[who].name, medians[who], medians[0] / medians[who]);
+                   figure->contenders[who].name, medians[who],
+                   ratio(medians[0], medians[who]));
     }
     fflush(stdout);
 }
@@ -152,8 +112,9 @@ run_figure(const struct bench_figure *figure, const struct plan *plan)
     static struct samples samples;
     size_t contenders = count_contenders(figure);
     struct bench_size size = {plan->is_tiny ? figure->tiny_count : figure->count,
-                              plan->is_tiny};
+                              plan->is_tiny, figure};
 
+    fprintf(stderr, "bench: %s\n", figure->lines[0].name);
     for (int round = 0; round < plan->rounds; round++)
         for (size_t who = 0; who < contenders; who++) {
             double values[BENCH_LINES];
@@ -178,13 +139,15 @@ find_figure(const char *name)
 }
 
 static int
-list_goals(void)
+list_lines(void)
 {
     for (size_t i = 0; bench_figures[i] != NULL; i++)
-        for (int k = 0; k < BENCH_LINES && bench_figures[i]->lines[k].name != NULL; k++)
-            printf("%s\t%s\t%g\n", bench_figures[i]->lines[k].name,
-                   bench_figures[i]->lines[k].more_is_good ? "at least" : "at most",
-                   bench_figures[i]->lines[k].goal);
+        for (int k = 0; k < BENCH_LINES && bench_figures[i]->lines[k].name != NULL; k++) {
+            const struct bench_line *line = &bench_figures[i]->lines[k];
+            const char *sense = line->more_is_good ? "at least" : "at most";
+            printf("%s\t%s\t%s\t%g\n", line->name, bench_figures[i]->contenders[1].name,
+                   line->goal != 0 ? sense : "none", line->goal);
+        }
     return 0;
 }
 
@@ -221,7 +184,7 @@ main(int argc, char **argv)
     (void)argc;
     for (; argv[next] != NULL && argv[next][0] == '-'; next++) {
         if (strcmp(argv[next], "--list") == 0)
-            return list_goals();
+            return list_lines();
         if (strcmp(argv[next], "--tiny") == 0) {
             plan = (struct plan){.is_tiny = true, .rounds = 1};
         } else if (strcmp(argv[next], "--rounds") == 0 && argv[next + 1] != NULL) {

@@ -18,10 +18,13 @@ enum { BENCH_LINES = 4, BENCH_CONTENDERS = 10, BENCH_PAYLOAD = 64 };
  * made ahead, and all have slept. */
 enum { BENCH_PAUSE_MS = 5 };
 
+struct bench_figure;
+
 /* How much is to be done: the figure's own number, or very little to see that it works. */
 struct bench_size {
     long count;
     bool is_tiny;
+    const struct bench_figure *figure; /* of which this is a measurement */
 };
 
 /* Does the work and measures it: one value for each line of the figure. 0, or -1 when it could not
@@ -38,7 +41,7 @@ struct bench_contender {
 struct bench_line {
     const char *name;
     const char *unit;
-    double goal;       /* of the ratio to the second contender; 0: none */
+    double goal; /* of the ratio to the second contender, 1 if both are 0; 0: none */
     bool more_is_good; /* then the ratio is to be at least the goal */
 };
 
@@ -49,7 +52,7 @@ struct bench_figure {
         contenders[BENCH_CONTENDERS]; /* ours, the one of the goal, others */
 };
 
-/* ---- for those who measure ---- */
+/* ---- for those who measure; in tools.c ---- */
 
 double bench_now_us(void);
 
@@ -58,6 +61,9 @@ double bench_quantile(double *values, size_t count, double share);
 
 /* Makes this process one of 4 GB, all of it resident (of 64 MB where little is to be done). 0, or -1. */
 int bench_grow(const struct bench_size *size);
+
+/* Lets this process have so many descriptors, and no more. 0, or -1. */
+int bench_descriptors(long count);
 
 /* Says on standard error what went wrong, with errno's text if `error` is not 0. -1. */
 int bench_fail(const char *what, int error);

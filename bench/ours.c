@@ -1,5 +1,8 @@
 #include "bench/ours.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 const uint8_t ours_payload[BENCH_PAYLOAD] = {'w', 'a', 'r', 'd'};
 
 /* ---- in the worker ---- */
@@ -74,14 +77,20 @@ ours_open(ward_system **sys, const ward_system_options *options)
 }
 
 int
-ours_worker_up(ward_system *sys, const char *id, ward_ref *ref)
+ours_spawn(ward_system *sys, const char *id, const ward_behavior *behavior, ward_ref *ref)
 {
-    ward_spec spec = {.id = id, .behavior = &ours_worker, .strategy = &ours_always};
+    ward_spec spec = {.id = id, .behavior = behavior, .strategy = &ours_always};
     int result = ward_spawn(ward_system_ctx(sys), ref, &spec);
 
     if (result == 0)
         result = ward_wait_up(sys, *ref, OURS_ANSWER_MS);
     return result < 0 ? bench_fail(ward_error_name(result), 0) : 0;
+}
+
+int
+ours_worker_up(ward_system *sys, const char *id, ward_ref *ref)
+{
+    return ours_spawn(sys, id, &ours_worker, ref);
 }
 
 int
@@ -117,4 +126,40 @@ ours_await_taken(ward_ctx *ctx, ward_ref ref, long count)
         all += taken;
     }
     return 0;
+}
+
+/* ---- many ---- */
+
+int
+ours_crowd_open(struct ours_crowd *crowd, long count)
+{
+    *crowd = (struct ours_crowd){.count = count};
+    crowd->refs = calloc((size_t)count, sizeof *crowd->refs);
+    if (crowd->refs == NULL || bench_descriptors(2 * count + 64) < 0)
+        return -1;
+    return ours_open(&crowd->sys, NULL);
+}
+
+int
+ours_crowd_up(struct ours_crowd *crowd)
+{
+    ward_spec spec = {.behavior = &ours_worker, .strategy = &ours_always};
+    int result = 0;
+    char id[32];
+
+    for (long i = 0; result == 0 && i < crowd->count; i++) {
+        snprintf(id, sizeof id, "w%ld", i);
+        spec.id = id;
+        result = ward_spawn(ward_system_ctx(crowd->sys), &crowd->refs[i], &spec);
+    }
+    for (long i = 0; result == 0 && i < crowd->count; i++)
+        result = ward_wait_up(crowd->sys, crowd->refs[i], OURS_ANSWER_MS);
+    return result < 0 ? bench_fail(ward_error_name(result), 0) : 0;
+}
+
+void
+ours_crowd_close(struct ours_crowd *crowd)
+{
+    ward_system_free(crowd->sys);
+    free(crowd->refs);
 }

@@ -28,6 +28,21 @@ extern const uint8_t ours_payload[BENCH_PAYLOAD];
 /* A system with such options (NULL: the defaults), and one worker that is up. 0, or -1. */
 int ours_open(ward_system **sys, const ward_system_options *options);
 int ours_worker_up(ward_system *sys, const char *id, ward_ref *ref);
+/* The same with another behavior. */
+int ours_spawn(ward_system *sys, const char *id, const ward_behavior *behavior,
+               ward_ref *ref);
+
+/* A system of many workers, in a process that may have two descriptors for each and few more. */
+struct ours_crowd {
+    ward_system *sys;
+    ward_ref *refs;
+    long count;
+};
+
+/* Makes the system; starts all workers at once and waits until they are up. 0, or -1. */
+int ours_crowd_open(struct ours_crowd *crowd, long count);
+int ours_crowd_up(struct ours_crowd *crowd);
+void ours_crowd_close(struct ours_crowd *crowd);
 
 /* One question with 64 bytes, answered. 0, or -1. */
 int ours_echo(ward_ctx *ctx, ward_ref ref);

@@ -4,6 +4,7 @@
 
 #include "bench/figures.h"
 #include "bench/ours.h"
+#include "bench/peers.h"
 #include "bench/raw.h"
 
 /* ---- from a real SIGSEGV to the first answer of the next incarnation ---- */
@@ -53,7 +54,10 @@ const struct bench_figure bench_restart = {
     .lines = {{"restart", "us", 0.95, false}, {"restart_p99", "us", 0, false}},
     .count = 500,
     .tiny_count = 5,
-    .contenders = {{"ward", restart}, {"bare re-fork", raw_restart}},
+    .contenders = {{"ward", restart},
+                   {"bare re-fork", raw_restart},
+                   {"Erlang port", peer_erlang},
+                   {"Python", peer_python}},
 };
 
 static int

@@ -3,6 +3,7 @@
 
 #include "bench/figures.h"
 #include "bench/ours.h"
+#include "bench/peers.h"
 #include "bench/raw.h"
 
 /* A full mailbox says so, and the loop has its turn. */
@@ -44,10 +45,13 @@ tell_64(const struct bench_size *size, double *values)
 }
 
 const struct bench_figure bench_tell_64 = {
-    .lines = {{"tell_64", "/s", 0, true}},
+    .lines = {{"tell_64", "/s", 6, true}},
     .count = 2000000,
     .tiny_count = 2000,
     .contenders = {{"ward", tell_64},
+                   {"ZeroMQ", peer_zeromq},
+                   {"nng", peer_nng_less},
+                   {"Python", peer_python_less},
                    {"raw, one a write", raw_tell},
                    {"raw, 64 a write", raw_tell_batches}},
 };
@@ -74,10 +78,13 @@ worker_to_worker(const struct bench_size *size, double *values)
 }
 
 const struct bench_figure bench_tell_worker_to_worker = {
-    .lines = {{"tell_worker_to_worker", "/s", 0, true}},
+    .lines = {{"tell_worker_to_worker", "/s", 3, true}},
     .count = 1000000,
     .tiny_count = 2000,
-    .contenders = {{"ward", worker_to_worker}, {"raw, one a write", raw_tell}},
+    .contenders = {{"ward", worker_to_worker},
+                   {"ZeroMQ", peer_zeromq},
+                   {"nng", peer_nng_less},
+                   {"raw, one a write", raw_tell}},
 };
 
 static int
@@ -97,5 +104,9 @@ const struct bench_figure bench_tell_1m = {
     .lines = {{"tell_1m", "bytes/s", 0.75, true}},
     .count = 2000,
     .tiny_count = 5,
-    .contenders = {{"ward", tell_1m}, {"raw", raw_tell_1m}},
+    .contenders = {{"ward", tell_1m},
+                   {"raw", raw_tell_1m},
+                   {"ZeroMQ", peer_zeromq},
+                   {"nng", peer_nng},
+                   {"Python", peer_python}},
 };

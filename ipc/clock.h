@@ -1,5 +1,5 @@
 /*
- * Clock: the one source of time, monotonic milliseconds. Pure parts get time passed in.
+ * Clock: the one source of time, monotonic. Pure parts get time passed in.
  *
  * Used by: worker, supervisor. Uses: nothing.
  */
@@ -18,7 +18,16 @@ ward__clock_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The same for a quarter of the price, and up to some milliseconds late. */
+static inline int64_t
+ward__clock_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Milliseconds for a quarter of the price, and up to some of them late. */
 static inline int64_t
 ward__clock_roughly_ms(void)
 {

@@ -56,7 +56,8 @@ void ward__ctx_enter(ward_ctx *ctx);
 int ward__ctx_leave(ward_ctx *ctx, int result);
 
 /* A decider is running on this thread: every call of ward's is -EBUSY. */
-extern _Thread_local bool ward__is_in_decider;
+extern _Thread_local bool ward__is_in_decider
+    __attribute__((tls_model("initial-exec"))); /* without a call */
 
 /* Counts the forks that this process came through: a ctx or a system made before a fork is
  * not usable behind it. */

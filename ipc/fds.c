@@ -94,8 +94,7 @@ ward__fd_close(int *fd)
 {
     int saved = errno;
 
-    if (*fd >= 0)
-        close(*fd);
+    if (*fd >= 0 && close(*fd) < 0)
+        errno = saved;
     *fd = -1;
-    errno = saved;
 }

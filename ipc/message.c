@@ -20,7 +20,7 @@ struct ward__chunk {
     char data[];
 };
 
-enum { CHUNK_SIZE = 4096 };
+enum { CHUNK_SIZE = 1024 };
 
 void *
 ward__arena_take(struct ward_arena *arena, size_t size)
@@ -327,11 +327,20 @@ store_iter(ward_iter *it, const struct ward__head *head, struct ward__cursor ins
                       .arena = arena};
 }
 
-/* A value that check_slot has passed. `start` is where its head begins, `after` behind it. */
+/* A value taken apart: where it begins, and where what is behind its head does. */
+struct taken {
+    struct ward__head head;
+    const uint8_t *start, *inside;
+};
+
+/* A value that check_slot has passed; the bytes end at `end`. */
 static int
-store_slot(const ward_slot *slot, const struct ward__head *head,
-           struct ward__cursor start, struct ward__cursor after, struct ward_arena *arena)
+store_slot(const ward_slot *slot, const struct taken *taken, const uint8_t *end,
+           struct ward_arena *arena)
 {
+    const struct ward__head *head = &taken->head;
+    struct ward__cursor start = {taken->start, end};
+
     switch (slot->tag) {
     case WARD_SLOT_BOOL:
         *(bool *)slot->to = head->kind == WARD__BOOL ? head->as.boolean : head->as.u == 1;
@@ -352,19 +361,13 @@ store_slot(const ward_slot *slot, const struct ward__head *head,
     case WARD_SLOT_RAW:
         return ward__read_raw(&start, slot->to);
     case WARD_SLOT_ITER:
-        store_iter(slot->to, head, after, arena);
+        store_iter(slot->to, head, (struct ward__cursor){taken->inside, end}, arena);
         return 0;
     default:
         store_integer(slot, head->as.u);
         return 0;
     }
 }
-
-/* A value taken apart: where it begins, and where what is behind its head does. */
-struct taken {
-    struct ward__head head;
-    struct ward__cursor start, inside;
-};
 
 /* Takes the next value apart and checks that the slot can hold it. */
 static int
@@ -373,16 +376,15 @@ take_for_slot(struct ward__cursor *in, const ward_slot *slot, struct taken *take
 {
     int result;
 
-    taken->start = taken->inside = *in;
-    result = ward__read_head(&taken->inside, &taken->head);
+    taken->start = in->at;
+    result = ward__read_head(in, &taken->head);
     if (result == 0)
         result = check_slot(&taken->head, slot->tag, arena);
-    if (result < 0)
+    taken->inside = in->at;
+    if (result < 0 || (taken->head.kind != WARD__ARRAY && taken->head.kind != WARD__MAP))
         return result;
-    if (taken->head.kind == WARD__ARRAY || taken->head.kind == WARD__MAP)
-        return ward__skip(in);
-    *in = taken->inside;
-    return 0;
+    in->at = taken->start;
+    return ward__skip(in);
 }
 
 /* Checks the next `count` values first and stores them then, so that all or none are
@@ -398,10 +400,9 @@ read_slots(struct ward__cursor *in, const ward_slot *slots, size_t count,
     for (size_t i = 0; result == 0 && i < count; i++)
         result = take_for_slot(&at, &slots[i], &taken[i], arena);
     for (size_t i = 0; result == 0 && i < count; i++)
-        result =
-            store_slot(&slots[i], &taken[i].head, taken[i].start, taken[i].inside, arena);
+        result = store_slot(&slots[i], &taken[i], at.end, arena);
     if (result == 0)
-        *in = at;
+        in->at = at.at;
     return result;
 }
 

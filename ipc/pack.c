@@ -1,6 +1,5 @@
 #include "ipc/pack.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,27 +137,17 @@ ward__pack_bytes(struct ward__sink *sink, ward_bytes bytes)
     ward__pack_value(sink, &value);
 }
 
-static void
-store_64(uint8_t *to, uint64_t number)
-{
-    number = htobe64(number);
-    memcpy(to, &number, sizeof number);
-}
-
 void
 ward__pack_ref(struct ward__sink *sink, ward_ref ref)
 {
-    msgpack_packer packer = ward__sink_packer(sink);
-    uint8_t body[16];
+    uint8_t packed[WARD__REF_SIZE];
 
     if (ref.id == 0 && ref.nonce == 0) {
-        msgpack_pack_nil(&packer);
+        ward__pack_nil(sink);
         return;
     }
-    store_64(body, ref.id);
-    store_64(body + 8, ref.nonce);
-    msgpack_pack_ext(&packer, sizeof body, WARD__EXT_REF);
-    msgpack_pack_ext_body(&packer, body, sizeof body);
+    ward__ref_store(packed, ref);
+    ward__sink_write(sink, packed, sizeof packed);
 }
 
 void

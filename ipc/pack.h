@@ -9,6 +9,7 @@
 #ifndef WARD_IPC_PACK_H
 #define WARD_IPC_PACK_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include <msgpack/pack.h>
 
 #include <ward/value.h>
+
+#include "ipc/read.h"
 
 struct ward__sink {
     uint8_t *data;    /* owned if it grows, else borrowed */
@@ -64,6 +67,20 @@ ward__sink_packer(struct ward__sink *sink)
 
     msgpack_packer_init(&packer, sink, ward__sink_packer_write);
     return packer;
+}
+
+/* A reference as it is packed: an ext of 16 bytes. */
+enum { WARD__REF_SIZE = 18 };
+
+static inline void
+ward__ref_store(uint8_t to[WARD__REF_SIZE], ward_ref ref)
+{
+    uint64_t id = htobe64(ref.id), nonce = htobe64(ref.nonce);
+
+    to[0] = 0xd8;
+    to[1] = WARD__EXT_REF;
+    memcpy(to + 2, &id, sizeof id);
+    memcpy(to + 10, &nonce, sizeof nonce);
 }
 
 /* One part each; errors stick to the sink. */

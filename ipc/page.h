@@ -21,7 +21,10 @@
 #include <stdint.h>
 
 #define WARD__PAGE_VERSION 1
-#define WARD__PAGE_SIZE 4096
+#define WARD__PAGE_SIZE 512
+/* Where its second page of memory begins. The first one has the words and the beginning of the outbox,
+ * which is all that a worker of few words ever needs. */
+#define WARD__PAGE_REST 4096
 #define WARD__BREADCRUMB_SIZE 128
 
 /* How a fault looked from inside: written by a signal handler. */
@@ -40,6 +43,8 @@ struct ward__page {
     _Atomic uint32_t want;
     /* By the host: begin no message any more. HALT, which says it too, may be behind some. */
     _Atomic uint32_t halt;
+    /* By the host: look for more so long before you sleep, in microseconds; 0: sleep. */
+    _Atomic uint32_t poll_us;
 
     /* By the worker. Message numbers and positions are low halves, see ward__extend. */
     _Atomic uint64_t commit;   /* tail << 32 | done */

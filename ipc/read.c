@@ -157,22 +157,30 @@ ward__read_short(struct ward__cursor *in, struct ward__head *head)
     return 0;
 }
 
+/* Where it began, if the value is not what was wanted. A cursor is not copied: two pointers at once
+ * wait in the processor for the one that was written last. */
+static int
+refuse(struct ward__cursor *in, const uint8_t *begun, int error)
+{
+    in->at = begun;
+    return error;
+}
+
 int
 ward__read_uint(struct ward__cursor *in, uint64_t max, uint64_t *out)
 {
-    struct ward__cursor ahead = *in;
+    const uint8_t *begun = in->at;
     struct ward__head head;
-    int result = ward__read_head(&ahead, &head);
+    int result = ward__read_head(in, &head);
 
     if (result < 0)
         return result;
     if (head.kind == WARD__INT)
-        return -ERANGE;
+        return refuse(in, begun, -ERANGE);
     if (head.kind != WARD__UINT)
-        return -WARD_ETYPE;
+        return refuse(in, begun, -WARD_ETYPE);
     if (head.as.u > max)
-        return -ERANGE;
-    *in = ahead;
+        return refuse(in, begun, -ERANGE);
     *out = head.as.u;
     return 0;
 }
@@ -180,19 +188,18 @@ ward__read_uint(struct ward__cursor *in, uint64_t max, uint64_t *out)
 int
 ward__read_int(struct ward__cursor *in, int64_t min, int64_t max, int64_t *out)
 {
-    struct ward__cursor ahead = *in;
+    const uint8_t *begun = in->at;
     struct ward__head head;
-    int result = ward__read_head(&ahead, &head);
+    int result = ward__read_head(in, &head);
 
     if (result < 0)
         return result;
     if (head.kind != WARD__UINT && head.kind != WARD__INT)
-        return -WARD_ETYPE;
+        return refuse(in, begun, -WARD_ETYPE);
     if (head.kind == WARD__UINT && head.as.u > INT64_MAX)
-        return -ERANGE;
+        return refuse(in, begun, -ERANGE);
     if (head.as.i < min || head.as.i > max)
-        return -ERANGE;
-    *in = ahead;
+        return refuse(in, begun, -ERANGE);
     *out = head.as.i;
     return 0;
 }
@@ -200,15 +207,14 @@ ward__read_int(struct ward__cursor *in, int64_t min, int64_t max, int64_t *out)
 int
 ward__read_bytes(struct ward__cursor *in, ward_bytes *out)
 {
-    struct ward__cursor ahead = *in;
+    const uint8_t *begun = in->at;
     struct ward__head head;
-    int result = ward__read_head(&ahead, &head);
+    int result = ward__read_head(in, &head);
 
     if (result < 0)
         return result;
     if (head.kind != WARD__STR && head.kind != WARD__BIN)
-        return -WARD_ETYPE;
-    *in = ahead;
+        return refuse(in, begun, -WARD_ETYPE);
     *out = (ward_bytes){head.body, head.length};
     return 0;
 }
@@ -216,36 +222,33 @@ ward__read_bytes(struct ward__cursor *in, ward_bytes *out)
 int
 ward__read_ref(struct ward__cursor *in, ward_ref *out)
 {
-    struct ward__cursor ahead = *in;
+    const uint8_t *begun = in->at;
     struct ward__head head;
-    int result = ward__read_head(&ahead, &head);
+    int result = ward__read_head(in, &head);
 
     if (result < 0)
         return result;
     if (head.kind == WARD__NIL) {
         *out = (ward_ref){0, 0};
-    } else if (head.kind == WARD__EXT && head.ext_type == WARD__EXT_REF &&
-               head.length == 16) {
-        *out = (ward_ref){load_64(head.body), load_64(head.body + 8)};
-    } else {
-        return -WARD_ETYPE;
+        return 0;
     }
-    *in = ahead;
+    if (head.kind != WARD__EXT || head.ext_type != WARD__EXT_REF || head.length != 16)
+        return refuse(in, begun, -WARD_ETYPE);
+    *out = (ward_ref){load_64(head.body), load_64(head.body + 8)};
     return 0;
 }
 
 int
 ward__read_array(struct ward__cursor *in, uint32_t *count)
 {
-    struct ward__cursor ahead = *in;
+    const uint8_t *begun = in->at;
     struct ward__head head;
-    int result = ward__read_head(&ahead, &head);
+    int result = ward__read_head(in, &head);
 
     if (result < 0)
         return result;
     if (head.kind != WARD__ARRAY)
-        return -WARD_ETYPE;
-    *in = ahead;
+        return refuse(in, begun, -WARD_ETYPE);
     *count = head.length;
     return 0;
 }

@@ -14,16 +14,6 @@
 
 /* ---- packing ---- */
 
-size_t
-ward__wire_begin(struct ward__sink *sink)
-{
-    const uint8_t prefix[WARD__FRAME_PREFIX] = {0};
-    size_t begun = sink->size;
-
-    ward__sink_write(sink, prefix, sizeof prefix);
-    return begun;
-}
-
 int
 ward__wire_end(struct ward__sink *sink, size_t begun, size_t frame_bytes)
 {
@@ -77,9 +67,22 @@ ward__wire_go(struct ward__sink *sink, const struct ward__go *go)
     ward__pack_failure(sink, go->failure);
 }
 
+/* A number from 0 to 127 is packed as itself. */
+static bool
+is_one_byte(int64_t number)
+{
+    return number >= 0 && number < 0x80;
+}
+
 void
 ward__wire_message(struct ward__sink *sink, int64_t type, ward_ref sender)
 {
+    const uint8_t usual[] = {0x95, WARD__MESSAGE, 0, (uint8_t)type, 0xc0};
+
+    if (is_one_byte(type) && sender.id == 0 && sender.nonce == 0) {
+        ward__sink_write(sink, usual, sizeof usual); /* the same in one piece */
+        return;
+    }
     head(sink, WARD__MESSAGE, 4);
     ward__pack_uint(sink, 0); /* the attempt: see WARD__ATTEMPT_AT */
     ward__pack_int(sink, type);
@@ -138,6 +141,14 @@ ward__wire_ready(struct ward__sink *sink, int64_t code)
 void
 ward__wire_tell(struct ward__sink *sink, ward_ref to, int64_t type)
 {
+    uint8_t usual[2 + WARD__REF_SIZE + 1] = {0x94, WARD__TELL};
+
+    if (is_one_byte(type) && (to.id != 0 || to.nonce != 0)) {
+        ward__ref_store(usual + 2, to);
+        usual[2 + WARD__REF_SIZE] = (uint8_t)type;
+        ward__sink_write(sink, usual, sizeof usual); /* the same in one piece */
+        return;
+    }
     head(sink, WARD__TELL, 3);
     ward__pack_ref(sink, to);
     ward__pack_int(sink, type);

@@ -28,6 +28,7 @@
 
 #include "ipc/credit.h"
 #include "ipc/crossing.h"
+#include "ipc/frame.h"
 #include "ipc/message.h"
 #include "ipc/pack.h"
 
@@ -230,7 +231,15 @@ enum ward__frame_kind ward__wire_kind(ward_bytes bytes);
  * Packing: begin, one of the packers below, end. `end` fills in the length and returns 0 or
  * the sink's error, and then the sink is as it was before `begin`.
  */
-size_t ward__wire_begin(struct ward__sink *sink);
+static inline size_t
+ward__wire_begin(struct ward__sink *sink)
+{
+    const uint8_t prefix[WARD__FRAME_PREFIX] = {0};
+    size_t begun = sink->size;
+
+    ward__sink_write(sink, prefix, sizeof prefix);
+    return begun;
+}
 int ward__wire_end(struct ward__sink *sink, size_t begun, size_t frame_bytes);
 
 void ward__wire_go(struct ward__sink *sink, const struct ward__go *go);

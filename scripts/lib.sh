@@ -20,6 +20,12 @@ packages_to_test=(
     universal-ctags clang-format
 )
 
+# Whom ward is measured beside.
+# shellcheck disable=SC2034
+packages_to_bench=(
+    libzmq3-dev libnng-dev erlang-base python3
+)
+
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"

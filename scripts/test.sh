@@ -81,7 +81,7 @@ run_fuzz() {
     fi
 }
 
-install_packages "${packages_to_build[@]}" "${packages_to_test[@]}"
+install_packages "${packages_to_build[@]}" "${packages_to_test[@]}" "${packages_to_bench[@]}"
 
 label=${1:-gate}
 case $label in

@@ -110,7 +110,7 @@ blame_signal(struct ward__blame *blame, const struct ward__incarnation *inc, int
     else
         f->by = is_own_signal(signal) ? WARD_BY_SELF : WARD_BY_OUTSIDER;
     snprintf(blame->text, sizeof blame->text, "%s", strsignal(signal));
-    if (signal == SIGKILL && ward__oom_has_killed(&inc->actor->sys->oom)) {
+    if (signal == SIGKILL && ward__oom_has_killed(&inc->sys->oom)) {
         f->cause = WARD_CAUSE_MEMORY;
         f->by = WARD_BY_SELF;
         snprintf(blame->text, sizeof blame->text, "the kernel ended it: out of memory");

@@ -243,18 +243,14 @@ committed(const struct ward__channel *channel, uint64_t commit)
     return ward__extend(channel->received, ward__commit_tail(commit));
 }
 
-int64_t
-ward__channel_read(struct ward__channel *channel, size_t budget)
+/* Bytes from the socket, as they come. */
+static int64_t
+receive(struct ward__channel *channel, uint8_t *to, size_t size)
 {
-    struct iovec part;
+    struct iovec part = {to, size};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    uint8_t *to;
-    size_t size;
     ssize_t got;
 
-    if (ward__framebuf_room(&channel->in, budget, &to, &size) < 0)
-        return -ENOMEM;
-    part = (struct iovec){to, size};
     do
         got = WARD__SYS(recvmsg(channel->fd, &message, 0));
     while (got < 0 && errno == EINTR);
@@ -267,13 +263,73 @@ ward__channel_read(struct ward__channel *channel, size_t budget)
         channel->is_cut = got < 0 && errno == ECONNRESET;
         return 0;
     }
-    ward__framebuf_filled(&channel->in, (size_t)got);
-    channel->received += (uint64_t)got;
+    channel->arrived += (uint64_t)got;
     if (message.msg_flags & MSG_CTRUNC)
         return -WARD_EPROTOCOL;
-    if (committed(channel, atomic_load(&channel->page->commit)) < channel->received)
+    if (committed(channel, atomic_load(&channel->page->commit)) < channel->arrived)
         return -WARD_EPROTOCOL;
     return got;
+}
+
+int64_t
+ward__channel_read(struct ward__channel *channel, size_t budget)
+{
+    uint64_t known = channel->received - channel->arrived;
+    int64_t got;
+    uint8_t *to;
+    size_t size;
+
+    if (ward__framebuf_room(&channel->in, budget, &to, &size) < 0)
+        return -ENOMEM;
+    got = receive(channel, to, size);
+    if (got <= 0 || (uint64_t)got <= known)
+        return got;
+    if (known > 0) /* from the page */
+        memmove(to, to + known, (size_t)got - (size_t)known);
+    ward__framebuf_filled(&channel->in, (size_t)got - (size_t)known);
+    channel->received = channel->arrived;
+    return got;
+}
+
+int64_t
+ward__channel_read_known(struct ward__channel *channel)
+{
+    uint64_t known = channel->received - channel->arrived;
+    uint8_t bytes[4096];
+
+    return receive(channel, bytes, known < sizeof bytes ? (size_t)known : sizeof bytes);
+}
+
+int64_t
+ward__channel_glance(struct ward__channel *channel, size_t budget)
+{
+    uint64_t tail = committed(channel, atomic_load(&channel->page->commit));
+    uint64_t base = atomic_load(&channel->page->base);
+    size_t size =
+        tail - channel->received < budget ? (size_t)(tail - channel->received) : budget;
+    uint8_t *to;
+    size_t room;
+
+    if (tail <= channel->received || base > channel->received ||
+        tail - base > channel->outbox_size)
+        return 0;
+    if (ward__framebuf_room(&channel->in, size, &to, &room) < 0)
+        return -ENOMEM;
+    memcpy(to, ward__page_outbox(channel->page) + (channel->received - base), size);
+    atomic_thread_fence(memory_order_acquire);
+    if (atomic_load(&channel->page->base) != base)
+        return 0; /* it may have been overwritten meanwhile */
+    ward__framebuf_filled(&channel->in, size);
+    channel->received += size;
+    return (int64_t)size;
+}
+
+bool
+ward__channel_has_news(const struct ward__channel *channel,
+                       const struct ward__mailbox *box)
+{
+    return atomic_load_explicit(&channel->page->commit, memory_order_acquire) !=
+           ward__commit_pack((uint32_t)channel->received, (uint32_t)box->done_number);
 }
 
 int

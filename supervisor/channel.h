@@ -28,6 +28,8 @@ struct ward__channel {
     uint64_t frames;   /* of the worker's that were taken */
     uint64_t written;  /* bytes that the socket took */
     uint64_t received; /* bytes of the worker's stream, whether by socket or by page */
+    uint64_t
+        arrived; /* bytes that came by socket; fewer while it repeats what the page said */
     struct ward__sink lane; /* frames not yet written */
     size_t lane_written;
     uint32_t lane_frames;          /* given to the lane so far */
@@ -66,6 +68,18 @@ int ward__channel_write(struct ward__channel *channel, struct ward__mailbox *box
  * the kernel has no memory just now;
  * -WARD_EPROTOCOL: descriptors came along, or more than was committed. */
 int64_t ward__channel_read(struct ward__channel *channel, size_t budget);
+
+/* Reads from the socket, of which some is waited for, what the page said before and nothing else. As
+ * ward__channel_read, but for -ENOMEM. */
+int64_t ward__channel_read_known(struct ward__channel *channel);
+
+/* Takes, at most `budget` bytes, what is committed straight from the page; the socket will repeat it,
+ * which is not heard again. Their number; 0: there is none, or it is in the socket only; -ENOMEM. */
+int64_t ward__channel_glance(struct ward__channel *channel, size_t budget);
+
+/* Has the worker committed what the host has not heard of? */
+bool ward__channel_has_news(const struct ward__channel *channel,
+                            const struct ward__mailbox *box);
 
 /* The next frame that was read: 1; 0; -WARD_EPROTOCOL: too long. */
 int ward__channel_next(struct ward__channel *channel, ward_bytes *frame);

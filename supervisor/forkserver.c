@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -21,6 +20,7 @@
 #include "supervisor/control.h"
 #include "supervisor/process.h"
 #include "supervisor/reap.h"
+#include "supervisor/roster.h"
 #include "supervisor/spawn.h"
 
 /*
@@ -55,6 +55,7 @@ struct server {
     int zygote_pidfd;
     int signals; /* a signalfd for SIGCHLD */
     struct ward__setup *setup;
+    struct ward__roster roster; /* their records */
     struct children children;
     TAILQ_HEAD(news, child) news;
     int64_t sweep_at; /* 0: none is due */
@@ -91,10 +92,10 @@ tell(struct server *s, struct child *child, struct ward__control news, bool is_o
 }
 
 static void
-forget(struct child *child)
+forget(struct server *s, struct child *child)
 {
     ward__fd_close(&child->pidfd);
-    free(child);
+    ward__roster_give(&s->roster, child);
 }
 
 /* Sends what the socket takes; the rest waits until it can be written. */
@@ -116,7 +117,7 @@ send_news(struct server *s)
         child->is_news = false;
         ward__fd_close(&child->pidfd);
         if (child->is_over)
-            forget(child);
+            forget(s, child);
     }
 }
 
@@ -255,7 +256,7 @@ spawn_child(struct server *s, struct child *child, int *fds, size_t fd_count)
 static void
 spawn(struct server *s, const struct ward__control *request, int *fds, size_t fd_count)
 {
-    struct child *child = WARD__NEW(calloc(1, sizeof *child));
+    struct child *child = WARD__NEW(ward__roster_take(&s->roster));
     struct ward__control news = {.kind = WARD__CONTROL_SPAWNED};
     int result = -ENOMEM;
 
@@ -373,16 +374,6 @@ turn(struct server *s)
     send_news(s);
 }
 
-/* No disposition of the host's comes along to a worker. The mask stays until it is one. */
-static void
-reset_signals(void)
-{
-    const struct sigaction standard = {.sa_handler = SIG_DFL};
-
-    for (int i = 1; i < NSIG; i++)
-        sigaction(i, &standard, NULL); /* SIGKILL, SIGSTOP and libc's own refuse */
-}
-
 void
 ward__forkserver_main(int control, int host_pidfd, pid_t zygote)
 {
@@ -391,9 +382,9 @@ ward__forkserver_main(int control, int host_pidfd, pid_t zygote)
 
     ward__role = WARD__ROLE_FORKSERVER;
     TAILQ_INIT(&server.news);
+    ward__roster_init(&server.roster, sizeof(struct child));
     RB_INIT(&server.children);
     prctl(PR_SET_NAME, "ward-forkserver");
-    reset_signals();
     server.zygote_pidfd = ward__pidfd_open(zygote);
     sigemptyset(&children_only);
     sigaddset(&children_only, SIGCHLD);

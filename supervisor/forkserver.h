@@ -4,7 +4,7 @@
  * user code, no descriptor of a worker after the fork. It ends, with all below it, when its
  * host or its zygote does, or when the host closes the control channel.
  *
- * Used by: zygote.c. Uses: spawn.h, reap.h, control.h.
+ * Used by: zygote.c. Uses: spawn.h, reap.h, roster.h, control.h.
  */
 #ifndef WARD_SUPERVISOR_FORKSERVER_H
 #define WARD_SUPERVISOR_FORKSERVER_H

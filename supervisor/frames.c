@@ -62,7 +62,7 @@ static void
 handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__tell *tell = &frame->as.tell;
-    struct ward_system *sys = inc->actor->sys;
+    struct ward_system *sys = inc->sys;
     struct ward__actor *to = ward__actor_find(sys, tell->to);
     int result;
 
@@ -113,7 +113,7 @@ static void
 handle_ask(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__ask_frame *ask = &frame->as.ask;
-    struct ward__actor *to = ward__actor_find(inc->actor->sys, ask->to);
+    struct ward__actor *to = ward__actor_find(inc->sys, ask->to);
     struct ward__ask_from from = {.asker = inc->actor,
                                   .request = ask->request,
                                   .is_blocking = ask->is_blocking,
@@ -141,7 +141,7 @@ static void
 handle_reply(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__reply *reply = &frame->as.reply;
-    struct ward_system *sys = inc->actor->sys;
+    struct ward_system *sys = inc->sys;
 
     if (ward__ask_answer(sys, reply->sender, reply->values) < 0)
         ward__post_dead(sys, WARD_LETTER_LATE_REPLY, reply->sender, NULL, WARD_REPLY,
@@ -152,7 +152,7 @@ handle_reply(struct ward__incarnation *inc, const struct ward__frame *frame)
 static int
 start_for(struct ward__incarnation *inc, const struct ward__spawn *spawn, ward_ref *ref)
 {
-    struct ward__actor *supervisor = ward__actor_find(inc->actor->sys, spawn->to);
+    struct ward__actor *supervisor = ward__actor_find(inc->sys, spawn->to);
     struct ward__actor *child;
     ward_spec spec;
     int result = ward__crossing_end(&spawn->spec, &spec);
@@ -184,7 +184,7 @@ handle_spawn(struct ward__incarnation *inc, const struct ward__frame *frame)
 static void
 handle_end(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
-    struct ward__actor *actor = ward__actor_find(inc->actor->sys, frame->as.end.ref);
+    struct ward__actor *actor = ward__actor_find(inc->sys, frame->as.end.ref);
 
     if (actor != NULL && actor->parent != NULL)
         ward__actor_end(actor, (int)frame->as.end.how);
@@ -209,7 +209,7 @@ static void
 handle_watch(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     bool is_answered = frame->as.watch.on &&
-                       ward__actor_find(inc->actor->sys, frame->as.watch.ref) == NULL;
+                       ward__actor_find(inc->sys, frame->as.watch.ref) == NULL;
 
     if (is_answered && watches_too_many(inc)) {
         ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "watches of nobody");
@@ -223,7 +223,7 @@ static void
 handle_lookup(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__lookup *lookup = &frame->as.lookup;
-    struct ward__actor *found = ward__actor_lookup(inc->actor->sys, lookup->path);
+    struct ward__actor *found = ward__actor_lookup(inc->sys, lookup->path);
 
     ward__answer_request(inc->actor, inc->actor->incarnation, lookup->request,
                          found != NULL ? 0 : -ENOENT,
@@ -245,7 +245,7 @@ handle_credit(struct ward__incarnation *inc, const struct ward__frame *frame)
 static void
 handle_log(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
-    ward__notice_event(inc->actor->sys,
+    ward__notice_event(inc->sys,
                        &(ward_event){.kind = WARD_EVENT_LOG,
                                      .actor = inc->actor->ref,
                                      .path = inc->actor->path,
@@ -257,7 +257,7 @@ static void
 handle_unhandled(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__unhandled *unhandled = &frame->as.unhandled;
-    struct ward_system *sys = inc->actor->sys;
+    struct ward_system *sys = inc->sys;
 
     ward__ask_fail(sys, unhandled->sender, -WARD_EUNHANDLED);
     ward__post_dead(sys, WARD_LETTER_UNHANDLED, inc->actor->ref, inc->actor->path,
@@ -282,7 +282,7 @@ handle_raised(struct ward__incarnation *inc, const struct ward__frame *frame)
 
     ward__blame_raise(&blame, inc, &frame->as.raised, ward__clock_ms());
     if (inc->stage == WARD__STAGE_LAST) { /* in post_stop: an event only */
-        ward__notice_event(inc->actor->sys,
+        ward__notice_event(inc->sys,
                            &(ward_event){.kind = WARD_EVENT_CLEANUP_FAILED,
                                          .actor = inc->actor->ref,
                                          .path = inc->actor->path,

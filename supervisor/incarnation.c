@@ -14,6 +14,7 @@
 #include "supervisor/death.h"
 #include "supervisor/frames.h"
 #include "supervisor/life.h"
+#include "supervisor/poll.h"
 #include "supervisor/process.h"
 #include "supervisor/system.h"
 
@@ -158,6 +159,7 @@ detach(struct ward__incarnation *inc)
 
     ward__credits_end_sender(inc);
     ward__stall_forget(inc);
+    ward__poll_forget(inc);
     ward__link_forget(&inc->sys->link, inc);
     ward__loop_watch(loop, &inc->channel_watcher, -1, 0, channel_ready);
     ward__loop_watch(loop, &inc->death_watcher, -1, 0, death_ready);
@@ -365,6 +367,7 @@ ward__incarnation_write(struct ward__incarnation *inc)
     while (is_up && is_next_due(inc));
     ward__actor_watch_progress(inc->actor);
     ward__stall_watch(inc);
+    ward__poll_note(inc);
     ward__incarnation_watch(inc);
 }
 
@@ -426,10 +429,8 @@ look_at_progress(struct ward__incarnation *inc)
 }
 
 static void
-read_some(struct ward__incarnation *inc)
+take_in(struct ward__incarnation *inc, int64_t got)
 {
-    int64_t got = ward__channel_read(&inc->channel, READ_BUDGET);
-
     if (got == -ENOMEM)
         ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "read");
     else if (got < 0 && got != -ENOBUFS)
@@ -442,19 +443,62 @@ read_some(struct ward__incarnation *inc)
     look_at_progress(inc);
 }
 
+static void
+read_some(struct ward__incarnation *inc)
+{
+    take_in(inc, ward__channel_read(&inc->channel, READ_BUDGET));
+}
+
+/* What was read is handled; now the worker's turn. */
+static void
+go_on(struct ward__incarnation *inc)
+{
+    struct ward_system *sys = inc->sys;
+
+    ward__actor_room(inc->actor);
+    ward__incarnation_write(inc);
+    ward__credits_say(inc);
+    ward__system_pump(sys);
+}
+
+bool
+ward__incarnation_look(struct ward__incarnation *inc)
+{
+    uint64_t received = inc->channel.received, done = inc->actor->mailbox.done_number;
+    bool is_any;
+
+    if (inc->is_dead || inc->channel.is_eof)
+        return false; /* its end is awaited */
+    if (ward__channel_glance(&inc->channel, READ_BUDGET) > 0)
+        take_in(inc, 0);
+    else
+        read_some(inc);
+    is_any = inc->channel.received > received || inc->actor->mailbox.done_number > done;
+    go_on(inc);
+    return is_any;
+}
+
+void
+ward__incarnation_read_known(struct ward__incarnation *inc)
+{
+    if (inc->channel.arrived < inc->channel.received && !inc->is_dead &&
+        !inc->channel.is_eof)
+        take_in(inc, ward__channel_read_known(&inc->channel));
+}
+
 void
 ward__incarnation_catch_up(struct ward__incarnation *inc)
 {
-    uint64_t limit = inc->channel.received + inc->channel.outbox_size;
+    const struct ward__channel *channel = &inc->channel;
+    uint64_t limit = channel->arrived + channel->outbox_size;
     uint64_t before;
 
     if (inc->pidfd < 0 || inc->is_over_reported)
         return;
     do {
-        before = inc->channel.received;
+        before = channel->arrived;
         read_some(inc);
-    } while (inc->channel.received > before && inc->channel.received < limit &&
-             is_trusted(inc));
+    } while (channel->arrived > before && channel->arrived < limit && is_trusted(inc));
     /* The doorbell may have been among it, and it rings once. */
     ward__actor_room(inc->actor);
     ward__incarnation_write(inc);
@@ -464,14 +508,10 @@ static void
 channel_ready(struct ward__io *watcher, int events)
 {
     struct ward__incarnation *inc = watcher->owner;
-    struct ward_system *sys = inc->sys;
 
     if (events & WARD__READABLE)
         read_some(inc);
-    ward__actor_room(inc->actor);
-    ward__incarnation_write(inc);
-    ward__credits_say(inc);
-    ward__system_pump(sys);
+    go_on(inc);
 }
 
 bool

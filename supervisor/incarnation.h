@@ -47,10 +47,13 @@ struct ward__incarnation {
     struct ward__credit_tree credits; /* owned: with those it sends to */
     size_t unwritten;                 /* bytes posted since it was tried to write */
     bool is_write_due;                /* at the loop's next turn */
-    bool is_owed_grants;              /* it did not read: they wait */
-    bool awaits_room;                 /* in some mailbox; its message is not to blame */
-    bool is_asking;                   /* it blocks on `request` */
-    uint64_t request;                 /* the last that it blocked on */
+    bool is_busy, may_poll;           /* poll.c, with the next two */
+    TAILQ_ENTRY(ward__incarnation) busy;
+    TAILQ_ENTRY(ward__incarnation) polling;
+    bool is_owed_grants;   /* it did not read: they wait */
+    bool awaits_room;      /* in some mailbox; its message is not to blame */
+    bool is_asking;        /* it blocks on `request` */
+    uint64_t request;      /* the last that it blocked on */
     uint64_t answered_at;  /* so far the lane is written when the answer begins */
     uint64_t ends_watched; /* answers to watches of nobody that it may not have read, */
     uint64_t ends_watched_from; /* since its mailbox was at that number */
@@ -119,6 +122,11 @@ void ward__incarnation_write_soon(struct ward__incarnation *inc);
 
 /* Writes lane and mailbox as far as possible; messages only while it is up. */
 void ward__incarnation_write(struct ward__incarnation *inc);
+
+/* Takes what is committed without waiting for the socket, and handles it: true if there was any. */
+bool ward__incarnation_look(struct ward__incarnation *inc);
+/* Reads from the socket what is known already. */
+void ward__incarnation_read_known(struct ward__incarnation *inc);
 
 /* Reads and handles what waits in the socket now: before a deadline is held against it. */
 void ward__incarnation_catch_up(struct ward__incarnation *inc);

@@ -200,6 +200,8 @@ ward__mailbox_unsent(const struct ward__mailbox *box, size_t most, struct iovec 
 
     if (box->sends_one_by_one && end == box->sent && box->sent_number > box->done_number)
         return 0;
+    if (!box->sends_one_by_one && box->tail - box->sent <= most)
+        end = box->tail;
     while (end < box->tail) {
         size_t next = frame_size(box, end);
         if (end > box->sent && (box->sends_one_by_one || end + next - box->sent > most))
@@ -219,6 +221,11 @@ ward__mailbox_unsent(const struct ward__mailbox *box, size_t most, struct iovec 
 void
 ward__mailbox_wrote(struct ward__mailbox *box, size_t size)
 {
+    if (size == box->tail - box->sent) { /* all there is */
+        box->sent = box->tail;
+        box->sent_number = box->tail_number;
+        box->sent_left = size = 0;
+    }
     while (size > 0) {
         size_t step;
         if (box->sent_left == 0)

@@ -39,7 +39,7 @@ turn_until(ward_system *sys, bool (*is_over)(void *user), void *user, int64_t de
             result = -ETIMEDOUT;
             break;
         }
-        ward__loop_turn(&sys->loop, true);
+        ward__poll_turn(sys);
     }
     ward__timer_cancel(&sys->loop, &alarm);
     return result;

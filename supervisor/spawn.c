@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ipc/fault.h"
@@ -13,30 +12,32 @@
 
 /* ---- the steps, in their order; each returns 0 or a negative code ---- */
 
+/* Its descriptor is closed with all others. */
 static int
 map_page(struct ward__spawn_record *record)
 {
-    struct stat status;
+    off_t size = WARD__SYS(lseek(record->page_fd, 0, SEEK_END));
     void *memory;
 
-    if (WARD__SYS(fstat(record->page_fd, &status)) < 0)
+    if (size < 0 || ward__fault_due())
         return -errno;
-    if (ward__fault_due())
-        return -errno;
-    memory = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-                  record->page_fd, 0);
+    memory =
+        mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, record->page_fd, 0);
     if (memory == MAP_FAILED)
         return -errno;
     record->page = memory;
-    ward__fd_close(&record->page_fd);
     return 0;
 }
 
+/* The session is the zygote's, which has no terminal. One for each worker would be a scheduling
+ * group for each, too, where the kernel has such (autogroup): it takes time and memory for every
+ * processor, and against a thousand groups of workers the host would have one share of a
+ * thousand. */
 static int
-new_session(struct ward__spawn_record *record)
+new_group(struct ward__spawn_record *record)
 {
     (void)record;
-    return WARD__SYS(setsid()) < 0 ? -errno : 0;
+    return WARD__SYS(setpgid(0, 0)) < 0 ? -errno : 0;
 }
 
 /* The fork server has one thread, so "the thread that forked us ends" is its death. */
@@ -58,7 +59,7 @@ lift(int *fd, int lowest)
 
     if (lifted < 0)
         return -errno;
-    ward__fd_close(fd);
+    close(*fd);
     *fd = lifted;
     return 0;
 }
@@ -97,11 +98,10 @@ set_name(struct ward__spawn_record *record)
 static int
 open_mask(struct ward__spawn_record *record)
 {
-    sigset_t none;
+    static const sigset_t none; /* zeroed it is empty */
 
     (void)record;
-    sigemptyset(&none);
-    return WARD__SYS(sigprocmask(SIG_SETMASK, &none, NULL)) < 0 ? -errno : 0;
+    return ward__fault_due() ? -errno : -pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 static int
@@ -117,7 +117,7 @@ struct step {
 
 static const struct step steps[] = {
     {"map the page", map_page},
-    {"new session", new_session},
+    {"new process group", new_group},
     {"die with the parent", die_with_parent},
     {"arrange descriptors", arrange_descriptors},
     {"set the name", set_name},

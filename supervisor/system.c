@@ -20,11 +20,20 @@
 
 enum { DEFAULT_STOP_MS = 10000 };
 enum { FRAME_DEFAULT = 4 << 20 };
+enum { POLL_DEFAULT_US = 50, POLL_MOST_US = 1000 };
 enum { CREDIT_MESSAGES = 1024, CREDIT_BYTES = 256 * 1024 };
 /* Beside the values a frame has an envelope; values packed for the host have none. */
 enum { SCRATCH_SLACK = 4096 };
 
 /* ---- beginning and end ---- */
+
+static uint32_t
+poll_limit(const ward_system_options *options)
+{
+    if (options->poll_us == 0)
+        return POLL_DEFAULT_US;
+    return options->poll_us == WARD_ZERO ? 0 : (uint32_t)options->poll_us;
+}
 
 static int
 check_options(const ward_system_options *options)
@@ -37,6 +46,9 @@ check_options(const ward_system_options *options)
     if (options->mailbox_bytes < WARD_INFINITE || options->max_actors < WARD_INFINITE ||
         options->credit.messages < 0 || options->credit.messages > INT32_MAX ||
         options->credit.bytes < 0 || options->credit.bytes > INT32_MAX)
+        return -EINVAL;
+    if (options->poll_us != WARD_ZERO &&
+        (options->poll_us < 0 || options->poll_us > POLL_MOST_US))
         return -EINVAL;
     if (frame != 0 && (frame < WARD__FRAME_LEAST || frame > WARD__FRAME_MOST))
         return -EINVAL;
@@ -114,6 +126,7 @@ ward_system_new(ward_system **made, const ward_system_options *options)
     TAILQ_INIT(&sys->undecided);
     TAILQ_INIT(&sys->buried);
     ward__turn_init(&sys->turn);
+    ward__poll_init(&sys->poll, poll_limit(options));
     ward__oom_begin(&sys->oom);
     ward__notices_init(&sys->notices);
     ward__sink_init(&sys->scratch, WARD__FRAME_MOST + SCRATCH_SLACK);

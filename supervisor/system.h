@@ -30,6 +30,7 @@
 #include "supervisor/loop.h"
 #include "supervisor/notice.h"
 #include "supervisor/oom.h"
+#include "supervisor/poll.h"
 #include "supervisor/server.h"
 #include "supervisor/spare.h"
 #include "supervisor/turn.h"
@@ -41,6 +42,7 @@ struct ward_system {
     unsigned generation;
     struct ward__loop loop;
     struct ward__turn turn;
+    struct ward__poll poll;
     struct ward__oom oom;
     struct ward__link link; /* to the fork server */
     struct ward__spares spares;

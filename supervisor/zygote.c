@@ -26,6 +26,7 @@
 #include "supervisor/forkserver.h"
 #include "supervisor/process.h"
 #include "supervisor/reap.h"
+#include "worker/entry.h"
 
 /* ---- in the zygote ---- */
 
@@ -178,17 +179,29 @@ turn(struct zygote *z)
         read_request(z);
 }
 
+/*
+ * No disposition of the host's comes along. Here they are all blocked, in fork servers, too; a
+ * worker's mask opens in the last step of its spawn. Where a host ignores SIGCHLD, or wants no
+ * zombies, the kernel would reap, and nobody would learn how a worker ended.
+ */
+static void
+reset_what_workers_inherit(void)
+{
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
+
+    for (int i = 1; i < NSIG; i++)
+        sigaction(i, &standard, NULL); /* SIGKILL, SIGSTOP and libc's own refuse */
+    ward__worker_prepare();
+}
+
 static _Noreturn void
 zygote_main(int control, pid_t host)
 {
-    static struct zygote zygote;
-    const struct sigaction standard = {.sa_handler = SIG_DFL};
+    struct zygote zygote = {.count = 0};
     sigset_t children_only;
 
     ward__role = WARD__ROLE_ZYGOTE;
-    /* Where a host ignores it, or wants no zombies, the kernel reaps, and nobody learns how a
-     * worker ended. Fork servers inherit this. */
-    sigaction(SIGCHLD, &standard, NULL);
+    reset_what_workers_inherit();
     if (control != 3) {
         if (WARD__SYS(dup2(control, 3)) < 0)
             _exit(1);

@@ -2,14 +2,26 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stddef.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static struct ward__page *crash_page; /* a handler has no other way to know it */
-static char crash_stack[32768] __attribute__((aligned(16)));
+/* A handler has no other way to know it; NULL: this is no worker (yet). */
+static struct ward__page *crash_page;
+enum { CRASH_STACK = 32768 };
 
 static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+
+static void
+note_in(struct ward__fault_note *note, int signal, const siginfo_t *info)
+{
+    note->code = info->si_code;
+    if (info->si_code <= 0)
+        note->sender = info->si_pid;
+    else
+        note->address = (uint64_t)(uintptr_t)info->si_addr;
+    atomic_store(&note->signal, signal);
+}
 
 /*
  * Returning from a fault runs the faulting instruction again, now with the default
@@ -19,31 +31,33 @@ static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, 
 static void
 note_fault(int signal, siginfo_t *info, void *context)
 {
-    struct ward__fault_note *note = &crash_page->fault;
     int saved = errno;
 
     (void)context;
-    note->code = info->si_code;
-    if (info->si_code <= 0)
-        note->sender = info->si_pid;
-    else
-        note->address = (uint64_t)(uintptr_t)info->si_addr;
-    atomic_store(&note->signal, signal);
+    if (crash_page != NULL)
+        note_in(&crash_page->fault, signal, info);
     if (info->si_code <= 0)
         syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), signal);
     errno = saved;
 }
 
 void
-ward__crash_watch(struct ward__page *page)
+ward__crash_prepare(void)
 {
-    stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
+    /* Not static: what every worker writes lies in one page then, which each has to copy. */
+    stack_t stack = {.ss_sp = malloc(CRASH_STACK), .ss_size = CRASH_STACK};
     struct sigaction action = {.sa_sigaction = note_fault,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
 
-    crash_page = page;
     sigemptyset(&action.sa_mask);
-    sigaltstack(&stack, NULL);
+    if (stack.ss_sp != NULL) /* else an overflow is not noted */
+        sigaltstack(&stack, NULL);
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
         sigaction(faults[i], &action, NULL);
+}
+
+void
+ward__crash_watch(struct ward__page *page)
+{
+    crash_page = page;
 }

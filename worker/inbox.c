@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +13,9 @@
 #include "ipc/fault.h"
 #include "worker/worker.h"
 
-enum { READ_SIZE = 64 * 1024 };
+/* So much is read at a time, from the first time on that less was full: a worker that is told little
+ * needs little memory. */
+enum { READ_SIZE = 64 * 1024, READ_FIRST = 2 * 1024 };
 
 void
 ward__lane_heard(struct ward__worker *w)
@@ -32,44 +35,101 @@ ring_if_wanted(struct ward__worker *w)
         ward__outbox_ring(&w->outbox);
 }
 
-/* 1: readable; 0: the deadline has passed. */
+/* How long to look before sleeping; the host may change its mind at any time. */
+static int64_t
+poll_limit(const struct ward__worker *w)
+{
+    return atomic_load_explicit(&w->page->poll_us, memory_order_relaxed);
+}
+
+/* What is there now: as recv, but that a signal does not show. */
+static ssize_t
+receive_now(struct ward__worker *w, uint8_t *to, size_t size)
+{
+    ssize_t got;
+
+    do
+        got = WARD__SYS(recv(w->channel, to, size, MSG_DONTWAIT));
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* Looks into the socket for a while, if that may pay. */
+static ssize_t
+look(struct ward__worker *w, uint8_t *to, size_t size)
+{
+    struct ward__patience *patience = &w->inbox.patience;
+    int64_t begun;
+    ssize_t got = -1;
+
+    errno = EAGAIN;
+    if (!ward__patience_pays(patience) || poll_limit(w) == 0)
+        return got;
+    begun = ward__clock_us();
+    while (got < 0 && errno == EAGAIN && ward__clock_us() - begun < poll_limit(w)) {
+        sched_yield(); /* to the host, where it was woken on this very core */
+        got = recv(w->channel, to, size, MSG_DONTWAIT);
+    }
+    if (got < 0)
+        ward__patience_lost(patience);
+    else
+        ward__patience_won(patience);
+    return got;
+}
+
+/* Sleeps. 1: readable; 0: the deadline has passed. Not in recv, where the host would wake us for
+ * nothing: its reading of what we sent makes room in the socket, and recv wakes up for that, too. */
 static int
 wait_readable(struct ward__worker *w, int64_t deadline_ms)
 {
     struct pollfd poller = {.fd = w->channel, .events = POLLIN};
+    int64_t limit = poll_limit(w), begun = limit > 0 ? ward__clock_us() : 0;
     int64_t left = -1;
     int ready;
 
-    if (deadline_ms < 0)
-        return 1; /* the blocking read waits */
     do {
-        left = deadline_ms - ward__clock_ms();
-        ready = WARD__SYS(poll(&poller, 1, left > 0 ? (int)left : 0));
+        if (deadline_ms >= 0)
+            left = deadline_ms - ward__clock_ms();
+        ready = WARD__SYS(poll(&poller, 1, left > 0 || deadline_ms < 0 ? (int)left : 0));
     } while (ready < 0 && errno == EINTR);
     if (ready < 0)
         _exit(errno);
+    if (limit > 0 && ward__clock_us() - begun < limit)
+        ward__patience_won(&w->inbox.patience);
     return ready != 0;
+}
+
+/* As recv; -1 with EAGAIN: the deadline has passed. */
+static ssize_t
+receive(struct ward__worker *w, uint8_t *to, size_t size, int64_t deadline_ms)
+{
+    ssize_t got = receive_now(w, to, size);
+
+    if (got < 0 && errno == EAGAIN && deadline_ms < 0)
+        got = look(w, to, size);
+    while (got < 0 && errno == EAGAIN && wait_readable(w, deadline_ms) != 0)
+        got = receive_now(w, to, size);
+    return got;
 }
 
 /* More bytes from the socket: 1, or 0 at the deadline. */
 static int
 receive_more(struct ward__worker *w, int64_t deadline_ms)
 {
+    size_t size = w->inbox.is_busy ? READ_SIZE : READ_FIRST;
     uint8_t *to;
-    size_t size;
     ssize_t got;
 
-    if (ward__framebuf_room(&w->inbox.in, READ_SIZE, &to, &size) < 0)
+    if (ward__framebuf_room(&w->inbox.in, size, &to, &size) < 0)
         _exit(ENOMEM);
-    if (wait_readable(w, deadline_ms) == 0)
+    got = receive(w, to, size, deadline_ms);
+    if (got < 0 && errno == EAGAIN)
         return 0;
-    do
-        got = WARD__SYS(recv(w->channel, to, size, 0));
-    while (got < 0 && errno == EINTR);
     if (got == 0 || (got < 0 && errno == ECONNRESET))
         ward__worker_exit(w); /* the host is gone, or has no use for us */
     if (got < 0)
         _exit(errno);
+    w->inbox.is_busy |= (size_t)got == size;
     ward__framebuf_filled(&w->inbox.in, (size_t)got);
     return 1;
 }

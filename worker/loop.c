@@ -295,6 +295,13 @@ start(struct ward__worker *w, enum ward__go_mode mode)
 }
 
 void
+ward__worker_prepare(void)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    ward__crash_prepare();
+}
+
+void
 ward__worker_main(int channel, struct ward__page *page)
 {
     static struct ward__worker worker;
@@ -310,7 +317,6 @@ ward__worker_main(int channel, struct ward__page *page)
     RB_INIT(&w->accounts);
     ward__framebuf_init(&w->inbox.in, UINT32_MAX);
     TAILQ_INIT(&w->inbox.later);
-    setvbuf(stdout, NULL, _IOLBF, 0);
     ward__crash_watch(page);
 
     if (ward__inbox_next(w, &frame, -1) != 1 || frame.kind != WARD__GO)

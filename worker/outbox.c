@@ -78,11 +78,12 @@ rewind_box(struct ward__outbox *box)
 
     box->base += used;
     atomic_store_explicit(&box->page->base, box->base, memory_order_release);
-    atomic_signal_fence(
-        memory_order_seq_cst); /* who reads it, reads it when we are dead */
+    /* A host that copies from here looks at `base` once more afterwards. */
+    atomic_thread_fence(memory_order_release);
     box->written = box->committed = box->size = 0;
     if (used > OUTBOX_KEEP)
-        madvise(ward__page_outbox(box->page), box->capacity, MADV_REMOVE);
+        madvise((uint8_t *)box->page + WARD__PAGE_REST,
+                WARD__PAGE_SIZE + box->capacity - WARD__PAGE_REST, MADV_REMOVE);
 }
 
 void

@@ -14,6 +14,7 @@
 
 #include "ipc/context.h"
 #include "ipc/frame.h"
+#include "ipc/patience.h"
 #include "ipc/refset.h"
 #include "ipc/slots.h"
 #include "ipc/wire.h"
@@ -47,7 +48,9 @@ struct ward__inbox {
     TAILQ_HEAD(ward__put_off_list, ward__put_off) later; /* owned */
     struct ward__framebuf pinned;
     bool is_pinned;
+    bool is_busy;    /* it once had more to read than a little */
     bool is_hand_in; /* the frame in hand lies in `in` */
+    struct ward__patience patience;
 };
 
 RB_HEAD(ward__accounts, ward__account);

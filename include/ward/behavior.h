@@ -17,7 +17,8 @@
  *   WARD_REGISTER(counter);
  *
  * Everything here runs in the worker, alone in its process, one call at a time. A worker is in a
- * session of its own, so what is typed at a terminal signals the host only. Standard output is
+ * process group of its own, in a session that has no terminal, so what is typed at one signals the
+ * host only. Standard output is
  * the host's, line-buffered: a line printed before a crash is seen, a part of a line is not. End a
  * worker with _exit, if you must: exit runs the host's atexit handlers, too.
  */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # arrows.sh ROOT: who may include whom. ipc knows nobody; worker knows ipc; supervisor knows
 # ipc, and of worker only its entry point; everybody knows the public headers. Those know
-# libc only, and examples know nothing but them.
+# libc only, and examples know nothing but them; the benchmark knows them and itself.
 . "$(dirname "$0")/lib.sh"
 
 root=$1
@@ -21,7 +21,7 @@ check() {
 # those in angle brackets that begin with the name of a room.
 ours() {
     sed -n -E 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"([^"]*)".*/\1/;t print
-        s/^[[:space:]]*#[[:space:]]*include[[:space:]]*<((ward|ipc|worker|supervisor|tests)\/[^>]*)>.*/\1/;t print
+        s/^[[:space:]]*#[[:space:]]*include[[:space:]]*<((ward|ipc|worker|supervisor|tests|bench)\/[^>]*)>.*/\1/;t print
         d
         :print
         =;p' "$1" | paste -d : - -
@@ -32,6 +32,7 @@ check ipc '(ward|ipc)/.*'
 check worker '(ward|ipc|worker)/.*'
 check supervisor '(ward|ipc|supervisor)/.*|worker/entry\.h'
 check examples 'ward/.*|[a-z0-9_-]+\.h'
+check bench '(ward|bench)/.*'
 
 # A user needs ward's headers and libc, not what ward is made of.
 while read -r file; do

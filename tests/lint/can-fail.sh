@@ -11,7 +11,7 @@ tree=$work/tree
 
 new_tree() {
     rm -rf "$tree"
-    mkdir -p "$tree"/{include/ward,ipc,worker,supervisor,examples}
+    mkdir -p "$tree"/{include/ward,ipc,worker,supervisor,examples,bench}
     cp "$root/.clang-format" "$tree/"
     cat >"$tree/include/ward/one.h" <<'C'
 #ifndef WARD_ONE_H
@@ -108,6 +108,8 @@ echo '#include "frame.h"' >"$tree/ipc/two.c"
 broken arrows 'a name without its room'
 echo '#include "ipc/frame.h"' >"$tree/examples/two.c"
 broken arrows 'an example including ipc'
+echo '#include "ipc/frame.h"' >"$tree/bench/two.c"
+broken arrows 'the benchmark including ipc'
 echo '#include "ipc/frame.h"' >"$tree/include/ward/two.h"
 broken arrows 'a public header including ipc'
 echo '#include <ev.h>' >"$tree/include/ward/two.h"

@@ -11,5 +11,5 @@ while read -r file; do
         shellcheck -x -P SCRIPTDIR -S warning "$file" ||
             complain "${file#"$root"/}: shellcheck"
     fi
-done < <(find "$root/scripts" "$root/tests" "$root/.ci" -name '*.sh' -o -path '*/.ci/run')
+done < <(find "$root/scripts" "$root/bench" "$root/tests" "$root/.ci" -name '*.sh' -o -path '*/.ci/run')
 verdict

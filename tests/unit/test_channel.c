@@ -219,6 +219,70 @@ a_frame_above_the_limit_is_a_breach(void **state)
     assert_int_equal(ward__channel_next(&channel, &frame), -WARD_EPROTOCOL);
 }
 
+/* ---- looking into the page ---- */
+
+static void
+a_glance_takes_what_the_socket_repeats_for_nothing(void **state)
+{
+    uint8_t frames[200];
+    size_t first = make_frame(frames, 50, 1);
+    size_t both = first + make_frame(frames + first, 60, 2);
+
+    (void)state;
+    memcpy(ward__page_outbox(channel.page), frames, both);
+    commit(first, DONE);
+    assert_true(ward__channel_has_news(&channel, &box));
+    assert_int_equal(ward__channel_glance(&channel, 1000), first);
+    assert_next(50, 1);
+    assert_false(ward__channel_has_news(&channel, &box));
+    assert_int_equal(ward__channel_glance(&channel, 1000), 0);
+    commit(both, DONE);
+    write_all(frames, both);
+    assert_int_equal(ward__channel_read_known(&channel), first);
+    assert_no_more();
+    assert_int_equal(ward__channel_read(&channel, 1000), both - first);
+    assert_next(60, 2);
+    assert_no_more();
+}
+
+static void
+what_a_glance_took_is_not_read_twice_in_one_piece_with_what_is_new(void **state)
+{
+    uint8_t frames[200];
+    size_t first = make_frame(frames, 50, 1);
+    size_t both = first + make_frame(frames + first, 60, 2);
+
+    (void)state;
+    memcpy(ward__page_outbox(channel.page), frames, both);
+    commit(both, DONE);
+    assert_int_equal(ward__channel_glance(&channel, first + 7), first + 7);
+    write_all(frames, both);
+    assert_int_equal(ward__channel_read(&channel, 1000), both);
+    assert_next(50, 1);
+    assert_next(60, 2);
+    assert_no_more();
+    assert_int_equal(ward__channel_recover(&channel), 0);
+    assert_no_more();
+}
+
+static void
+a_glance_at_a_page_that_cannot_be_takes_nothing(void **state)
+{
+    (void)state;
+    commit(channel.outbox_size + 1, DONE);
+    assert_int_equal(ward__channel_glance(&channel, 1000), 0);
+    commit(100, DONE);
+    atomic_store(&channel.page->base,
+                 1); /* beyond what was heard of: in the socket only */
+    assert_int_equal(ward__channel_glance(&channel, 1000), 0);
+    atomic_store(&channel.page->base, UINT64_MAX);
+    assert_int_equal(ward__channel_glance(&channel, 1000), 0);
+    commit((uint64_t)-5, DONE);
+    atomic_store(&channel.page->base, 0);
+    assert_int_equal(ward__channel_glance(&channel, 1000), 0);
+    assert_int_equal(channel.received, 0);
+}
+
 static void
 descriptors_that_come_along_are_a_breach_and_not_kept(void **state)
 {
@@ -434,6 +498,9 @@ main(void)
         TEST(a_budget_bounds_what_is_read_at_once),
         TEST(more_bytes_than_were_committed_are_a_breach),
         TEST(a_frame_above_the_limit_is_a_breach),
+        TEST(a_glance_takes_what_the_socket_repeats_for_nothing),
+        TEST(what_a_glance_took_is_not_read_twice_in_one_piece_with_what_is_new),
+        TEST(a_glance_at_a_page_that_cannot_be_takes_nothing),
         TEST(descriptors_that_come_along_are_a_breach_and_not_kept),
         TEST(reading_without_memory_loses_nothing),
         TEST(what_the_socket_did_not_get_is_taken_from_the_page),

@@ -37,6 +37,7 @@ static uint32_t arrived;   /* frames that the host has got */
 static uint32_t in_put;    /* frames that stood there when the put in hand began */
 static bool is_putting;
 static uint32_t done, handling;
+static uint32_t glances; /* that found something */
 
 /* One step of the worker's is over; it may be its last. */
 static void
@@ -66,11 +67,27 @@ take_frames(void)
     assert_int_equal(more, 0);
 }
 
+/* Straight from the page; the socket repeats it. */
+static void
+glance(size_t budget)
+{
+    uint64_t received = channel.received;
+    int64_t got = ward__channel_glance(&channel, budget);
+
+    assert_true(got >= 0 && (uint64_t)got <= budget);
+    assert_int_equal(channel.received, received + (uint64_t)got);
+    glances += got > 0;
+}
+
 static void
 host_reads(void)
 {
     size_t budget = 1 + random_below(&chance, 20000);
 
+    if (random_below(&chance, 3) == 0)
+        glance(budget);
+    if (random_below(&chance, 3) == 0 && channel.arrived < channel.received)
+        assert_true(ward__channel_read_known(&channel) >= 0);
     assert_true(ward__channel_read(&channel, budget) >= 0);
     if (random_below(&chance, 3) != 0)
         take_frames();
@@ -176,6 +193,8 @@ live(void)
         step();
         if (random_below(&chance, 3) == 0)
             host_reads();
+        if (random_below(&chance, 3) == 0)
+            glance(1 + random_below(&chance, 20000));
     }
 }
 
@@ -200,7 +219,7 @@ begin_life(uint64_t position, uint32_t number)
     ward__fd_close(&memory);
     ward__outbox_init(&outbox, channel.page, worker_end, FRAME_BYTES, number);
     /* As if so much had gone before. */
-    channel.received = position;
+    channel.received = channel.arrived = position;
     outbox.base = position;
     atomic_store(&channel.page->base, position);
     atomic_store(&channel.page->commit, ward__commit_pack((uint32_t)position, number));
@@ -254,6 +273,7 @@ what_was_committed_arrives_once_and_in_order_whenever_it_dies(void **state)
     /* The interesting deaths did happen. */
     assert_true(torn > LIVES / 20);
     assert_true(from_page > LIVES / 4);
+    assert_true(glances > LIVES / 4);
 }
 
 static void

@@ -1,0 +1,208 @@
+#include "supervisor/poll.h"
+
+#include <sched.h>
+
+#include "ipc/clock.h"
+#include "supervisor/incarnation.h"
+#include "supervisor/system.h"
+
+/* So often between two looks at the clock. */
+enum { LOOKS = 32 };
+
+static unsigned
+count_cores(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+void
+ward__poll_init(struct ward__poll *poll, uint32_t limit_us)
+{
+    *poll = (struct ward__poll){.limit_us = limit_us};
+    poll->cores = limit_us > 0 ? count_cores() : 1;
+    TAILQ_INIT(&poll->busy);
+    TAILQ_INIT(&poll->polling);
+}
+
+/* ---- which workers may ---- */
+
+static struct ward__poll *
+poll_of(const struct ward__incarnation *inc)
+{
+    return &inc->sys->poll;
+}
+
+static void
+allow(struct ward__incarnation *inc, bool may_poll)
+{
+    struct ward__poll *poll = poll_of(inc);
+
+    if (may_poll == inc->may_poll)
+        return;
+    inc->may_poll = may_poll;
+    poll->polling_count += may_poll ? 1 : -1U;
+    if (may_poll)
+        TAILQ_INSERT_HEAD(&poll->polling, inc, polling);
+    else
+        TAILQ_REMOVE(&poll->polling, inc, polling);
+    if (inc->channel.page != NULL)
+        atomic_store_explicit(&inc->channel.page->poll_us, may_poll ? poll->limit_us : 0,
+                              memory_order_relaxed);
+}
+
+static void
+set_busy(struct ward__incarnation *inc, bool is_busy)
+{
+    struct ward__poll *poll = poll_of(inc);
+
+    if (is_busy == inc->is_busy)
+        return;
+    inc->is_busy = is_busy;
+    poll->busy_count += is_busy ? 1 : -1U;
+    if (is_busy)
+        TAILQ_INSERT_TAIL(&poll->busy, inc, busy);
+    else
+        TAILQ_REMOVE(&poll->busy, inc, busy);
+}
+
+/* Are there cores for all that run, and for the host? */
+static bool
+has_cores(const struct ward__poll *poll)
+{
+    return poll->busy_count < poll->cores;
+}
+
+void
+ward__poll_note(struct ward__incarnation *inc)
+{
+    struct ward__poll *poll = poll_of(inc);
+    const struct ward__mailbox *box = &inc->actor->mailbox;
+
+    if (poll->cores < 2)
+        return;
+    set_busy(inc, inc->stage == WARD__STAGE_UP && !inc->is_dead &&
+                      inc->doom == WARD__DOOM_NONE &&
+                      box->sent_number > box->done_number);
+    if (!has_cores(poll))
+        while (!TAILQ_EMPTY(&poll->polling))
+            allow(TAILQ_FIRST(&poll->polling), false);
+    else if (inc->is_busy)
+        allow(inc, true);
+    if (poll->polling_count >= poll->cores)
+        allow(TAILQ_LAST(&poll->polling, ward__poll_list), false);
+}
+
+void
+ward__poll_forget(struct ward__incarnation *inc)
+{
+    set_busy(inc, false);
+    allow(inc, false);
+}
+
+/* ---- the host ---- */
+
+static bool
+is_worth_it(const struct ward_system *sys)
+{
+    const struct ward__poll *poll = &sys->poll;
+
+    return poll->busy_count > 0 && has_cores(poll) && !sys->turn.is_threaded;
+}
+
+/* What the page says already, and the socket repeats, is taken from there while the worker is at
+ * work. */
+static void
+read_known(struct ward__poll *poll)
+{
+    struct ward__incarnation *inc;
+
+    TAILQ_FOREACH (inc, &poll->busy, busy)
+        ward__incarnation_read_known(inc);
+}
+
+/* One that has committed something. */
+static struct ward__incarnation *
+find_news(struct ward__poll *poll)
+{
+    struct ward__incarnation *inc;
+
+    TAILQ_FOREACH (inc, &poll->busy, busy)
+        if (ward__channel_has_news(&inc->channel, &inc->actor->mailbox))
+            return inc;
+    return NULL;
+}
+
+static struct ward__incarnation *
+look_for_news(struct ward__poll *poll)
+{
+    int64_t end = ward__clock_us() + poll->limit_us;
+    struct ward__incarnation *inc;
+
+    do {
+        for (int i = 0; i < LOOKS; i++) {
+            inc = find_news(poll);
+            if (inc != NULL)
+                return inc;
+            ward__patience_pause();
+        }
+        sched_yield(); /* to the worker, where it was woken on this very core */
+    } while (ward__clock_us() < end);
+    return NULL;
+}
+
+/* True: something has been done. */
+static bool
+look(struct ward_system *sys)
+{
+    struct ward__poll *poll = &sys->poll;
+    struct ward__incarnation *inc;
+
+    read_known(poll);
+    inc = look_for_news(poll);
+    if (inc == NULL || !ward__incarnation_look(inc)) {
+        ward__patience_lost(&poll->patience);
+        return false;
+    }
+    ward__patience_won(&poll->patience);
+    return true;
+}
+
+static void
+sleep_and_learn(struct ward_system *sys)
+{
+    struct ward__poll *poll = &sys->poll;
+    int64_t begun = ward__clock_us();
+
+    ward__loop_turn(&sys->loop, true);
+    poll->turned_at = ward__clock_us();
+    if (poll->turned_at - begun < poll->limit_us)
+        ward__patience_won(&poll->patience);
+}
+
+/* Who answers at once, again and again, does not keep the loop from all others for longer than one
+ * look takes. */
+static bool
+is_turn_due(struct ward__poll *poll)
+{
+    int64_t now = ward__clock_us();
+
+    if (now - poll->turned_at < poll->limit_us)
+        return false;
+    poll->turned_at = now;
+    return true;
+}
+
+void
+ward__poll_turn(struct ward_system *sys)
+{
+    if (!is_worth_it(sys))
+        ward__loop_turn(&sys->loop, true);
+    else if (!ward__patience_pays(&sys->poll.patience))
+        sleep_and_learn(sys);
+    else if (is_turn_due(&sys->poll))
+        ward__loop_turn(&sys->loop, false);
+    else if (!look(sys))
+        sleep_and_learn(sys);
+}

@@ -1,0 +1,184 @@
+/* Looking before sleeping: how long an exchange takes may change by it, and nothing else. */
+#include "harness.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { COUNT, CRASH };
+enum { HEARD = 100 };
+enum { ROUNDS = 1500, CRASH_EACH = 100 };
+
+/* Tells the host the number, and answers it if asked. */
+static ward_next
+receive(ward_ctx *ctx, const ward_message *msg)
+{
+    int64_t number;
+    int result;
+
+    if (ward_get(msg, &number) < 0)
+        return WARD_UNHANDLED;
+    result = ward_tell(ctx, host_of(ctx), HEARD, number);
+    if (ward_message_type(msg) == CRASH)
+        return *(volatile int *)0;
+    if (result < 0 || ward_sender(msg).id == 0)
+        return result;
+    return ward_reply(ctx, number);
+}
+
+static const ward_behavior echo = {.name = "echo", .receive = receive};
+WARD_REGISTER(echo);
+
+static const ward_strategy always = {.name = "always", .max_restarts = WARD_INFINITE};
+WARD_REGISTER(always);
+
+static int64_t
+ask(struct harness *h, ward_ref ref, int64_t type, int64_t number)
+{
+    ward_message *reply;
+    int64_t answer;
+    int result = ward_ask(h->ctx, ref, &reply, DEADLINE_MS, type, number);
+
+    if (result < 0)
+        return result;
+    assert_result(ward_get(reply, &answer), 0);
+    ward_message_free(reply);
+    return answer;
+}
+
+/* Every answer is that of its question, what was told arrives once and in order, and what died with
+ * its message does not, however the host waits. */
+static void
+check_exchange(struct harness *h, int poll_us)
+{
+    int64_t last = -1, crashes = 0;
+    ward_ref ref;
+
+    harness_reopen(h, &(ward_system_options){.poll_us = poll_us});
+    h->mail_count = 0;
+    ref = spawn_up(h, &(ward_spec){.id = "a", .behavior = &echo, .strategy = &always});
+    for (int64_t i = 0; i < ROUNDS; i++) {
+        bool is_fatal = i % CRASH_EACH == CRASH_EACH - 1;
+        int64_t answer = ask(h, ref, is_fatal ? CRASH : COUNT, i);
+        assert_int_equal(answer, is_fatal ? -WARD_ECRASHED : i);
+        crashes += is_fatal;
+    }
+    settle(h);
+    assert_int_equal(count_mails(h, HEARD), ROUNDS - crashes);
+    for (size_t i = 0; i < h->mail_count; i++) {
+        assert_true(h->mails[i].number > last);
+        assert_true(h->mails[i].number % CRASH_EACH != CRASH_EACH - 1);
+        last = h->mails[i].number;
+    }
+}
+
+static void
+an_exchange_is_the_same_whether_or_not_one_looks_before_sleeping(void **state)
+{
+    struct harness *h = *state;
+
+    check_exchange(h, 0);
+    check_exchange(h, WARD_ZERO);
+    check_exchange(h, 1);
+    check_exchange(h, 1000);
+}
+
+/* More are busy than there are cores: nobody looks, and nobody starves. */
+static void
+a_crowd_that_is_asked_in_turn_answers(void **state)
+{
+    enum { CROWD = 16 };
+    struct harness *h = *state;
+    ward_ref refs[CROWD];
+    char id[8];
+
+    for (int i = 0; i < CROWD; i++) {
+        snprintf(id, sizeof id, "w%d", i);
+        refs[i] = spawn(h, &(ward_spec){.id = id, .behavior = &echo});
+    }
+    for (int64_t round = 0; round < 50; round++) {
+        for (int i = 0; i < CROWD; i++)
+            assert_result(ward_tell(h->ctx, refs[i], COUNT, -round), 0);
+        for (int i = 0; i < CROWD; i++)
+            assert_int_equal(ask(h, refs[i], COUNT, round * CROWD + i),
+                             round * CROWD + i);
+    }
+}
+
+enum { AT_ONCE = 500 };
+
+/* Tells one that the host asks all the time more than the host reads at once. */
+static ward_next
+pass_on(ward_ctx *ctx, const ward_message *msg)
+{
+    ward_ref to;
+    int result = 0;
+
+    if (ward_get(msg, &to) < 0)
+        return WARD_UNHANDLED;
+    for (int i = 0; result == 0 && i < AT_ONCE; i++)
+        result = ward_tell(ctx, to, COUNT, "some text that makes the message longer", i);
+    return result;
+}
+
+static const ward_behavior passer = {.name = "passer", .receive = pass_on};
+WARD_REGISTER(passer);
+
+struct taker {
+    int64_t taken;
+};
+
+static ward_next
+take(ward_ctx *ctx, const ward_message *msg)
+{
+    struct taker *self = ward_state(ctx);
+
+    if (ward_sender(msg).id != 0)
+        return ward_reply(ctx, self->taken);
+    self->taken++;
+    return WARD_SAME;
+}
+
+static const ward_behavior taker = {
+    .name = "taker", .state_size = sizeof(struct taker), .receive = take};
+WARD_REGISTER(taker);
+
+static void
+who_answers_at_once_keeps_nobody_else_from_being_heard(void **state)
+{
+    enum { PASSED = 50, ASKS_MOST = 20000 };
+    struct harness *h = *state;
+    ward_ref from = spawn_up(h, &(ward_spec){.id = "from", .behavior = &passer});
+    ward_ref to = spawn_up(h, &(ward_spec){.id = "to", .behavior = &taker});
+
+    for (int64_t i = 1; i <= PASSED; i++) {
+        int asks = 0;
+        assert_result(ward_tell(h->ctx, from, COUNT, to), 0);
+        while (ask(h, to, COUNT, 0) < i * AT_ONCE)
+            assert_true(++asks < ASKS_MOST);
+    }
+}
+
+static void
+a_limit_that_cannot_be_is_refused(void **state)
+{
+    static const int bad[] = {-2, 1001, 1 << 30};
+    ward_system *sys;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_result(ward_system_new(&sys, &(ward_system_options){.poll_us = bad[i]}),
+                      -EINVAL);
+}
+
+int
+main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        TEST(an_exchange_is_the_same_whether_or_not_one_looks_before_sleeping),
+        TEST(a_crowd_that_is_asked_in_turn_answers),
+        TEST(who_answers_at_once_keeps_nobody_else_from_being_heard),
+        TEST(a_limit_that_cannot_be_is_refused),
+    };
+
+    return harness_main("polling", tests, sizeof tests / sizeof tests[0]);
+}
