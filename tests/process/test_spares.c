@@ -56,23 +56,37 @@ WARD_REGISTER(clumsy);
 
 /* ---- spares ---- */
 
-static bool
-are_there(struct harness *h, const void *count)
+/* Nobody tells the host when they are. */
+static void
+await_count(struct harness *h, size_t count)
 {
+    int64_t deadline = now_ms() + DEADLINE_MS;
     pid_t pids[SPARES + 1];
 
-    (void)h;
-    return spares_below(pids, SPARES + 1) == *(const size_t *)count;
+    while (spares_below(pids, SPARES + 1) != count) {
+        if (now_ms() > deadline)
+            fail_with_log(h, "not %zu spares", count);
+        linger(h, 1);
+    }
 }
 
 /* Waits until there are all, and which. */
 static void
 await_spares(struct harness *h, pid_t pids[SPARES])
 {
-    size_t count = SPARES;
-
-    await_true(h, are_there, &count, "spares");
+    await_count(h, SPARES);
     spares_below(pids, SPARES);
+}
+
+/* A spare that is made takes a moment to give its descriptors away. */
+static void
+await_descriptors(struct harness *h, int count)
+{
+    int64_t deadline = now_ms() + DEADLINE_MS;
+
+    while (open_descriptors() != count && now_ms() < deadline)
+        linger(h, 1);
+    assert_int_equal(open_descriptors(), count);
 }
 
 /* A worker, and spares as there are beside one. */
@@ -230,19 +244,19 @@ killed_spare_is_replaced_and_nobody_is_told(void **state)
 {
     struct harness *h = *state;
     pid_t pids[SPARES], later[SPARES];
-    size_t events, none = 0;
+    size_t events;
     int descriptors;
 
     begin(h, pids);
+    linger(h, 20);
     events = h->event_count;
     descriptors = open_descriptors();
     signal_all(pids, SIGKILL);
-    await_true(h, are_there, &none, "no spare");
+    await_count(h, 0);
     await_spares(h, later);
     assert_false(is_one_of(later[0], pids) || is_one_of(later[1], pids));
-    linger(h, 20); /* the news of the last one's birth */
+    await_descriptors(h, descriptors);
     assert_int_equal(h->event_count, events);
-    assert_int_equal(open_descriptors(), descriptors);
 }
 
 /* The host has not looked since. */
@@ -436,8 +450,7 @@ many_starts_leave_nothing(void **state)
         assert_result(ward_wait_down(h->sys, ref, DEADLINE_MS), 0);
     }
     await_spares(h, pids);
-    linger(h, 20);
-    assert_int_equal(open_descriptors(), descriptors);
+    await_descriptors(h, descriptors);
     assert_true(workers_end() || processes_below() == 2 + SPARES); /* and "first" */
 }
 
