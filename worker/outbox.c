@@ -77,9 +77,9 @@ rewind_box(struct ward__outbox *box)
     size_t used = box->size;
 
     box->base += used;
-    atomic_store_explicit(&box->page->base, box->base, memory_order_release);
-    /* A host that copies from here looks at `base` once more afterwards. */
-    atomic_thread_fence(memory_order_release);
+    /* A host that copies from here looks at `base` once more afterwards: nothing that is stored
+     * behind an exchange is seen before it. */
+    (void)atomic_exchange_explicit(&box->page->base, box->base, memory_order_acq_rel);
     box->written = box->committed = box->size = 0;
     if (used > OUTBOX_KEEP)
         madvise((uint8_t *)box->page + WARD__PAGE_REST,

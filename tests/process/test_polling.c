@@ -89,7 +89,7 @@ a_crowd_that_is_asked_in_turn_answers(void **state)
     enum { CROWD = 16 };
     struct harness *h = *state;
     ward_ref refs[CROWD];
-    char id[8];
+    char id[16];
 
     for (int i = 0; i < CROWD; i++) {
         snprintf(id, sizeof id, "w%d", i);
