@@ -38,7 +38,8 @@ void
 ward__incarnation_watch(struct ward__incarnation *inc)
 {
     /* What is owed is said when it can write again, whoever wrote the last of the lane. */
-    bool is_writing = inc->channel.is_blocked || inc->is_write_due || inc->is_owed_grants;
+    bool is_due = inc->is_write_due && !inc->is_in_turn;
+    bool is_writing = inc->channel.is_blocked || is_due || inc->is_owed_grants;
     int events = 0;
 
     if (inc->actor != NULL && inc->pidfd >= 0 && !inc->is_dead && !inc->channel.is_eof &&
@@ -51,8 +52,24 @@ ward__incarnation_watch(struct ward__incarnation *inc)
 void
 ward__incarnation_write_soon(struct ward__incarnation *inc)
 {
+    struct ward__turn *turn = &inc->sys->turn;
+
+    if (inc->is_write_due)
+        return;
     inc->is_write_due = true;
-    ward__incarnation_watch(inc);
+    inc->is_in_turn = turn->depth > 0;
+    if (inc->is_in_turn)
+        TAILQ_INSERT_TAIL(&turn->due, inc, due);
+    else
+        ward__incarnation_watch(inc);
+}
+
+static void
+forget_write(struct ward__incarnation *inc)
+{
+    if (inc->is_in_turn)
+        TAILQ_REMOVE(&inc->sys->turn.due, inc, due);
+    inc->is_in_turn = inc->is_write_due = false;
 }
 
 /* ---- birth ---- */
@@ -160,6 +177,7 @@ detach(struct ward__incarnation *inc)
     ward__credits_end_sender(inc);
     ward__stall_forget(inc);
     ward__poll_forget(inc);
+    forget_write(inc);
     ward__link_forget(&inc->sys->link, inc);
     ward__loop_watch(loop, &inc->channel_watcher, -1, 0, channel_ready);
     ward__loop_watch(loop, &inc->death_watcher, -1, 0, death_ready);
@@ -355,7 +373,7 @@ ward__incarnation_write(struct ward__incarnation *inc)
 
     if (inc->pidfd < 0 || inc->is_dead || inc->channel.is_eof)
         return;
-    inc->is_write_due = false;
+    forget_write(inc);
     inc->unwritten = 0;
     /* A torn message has to be ended even when no other may follow. */
     if (!is_up && ward__mailbox_is_torn(&inc->actor->mailbox))
@@ -459,6 +477,21 @@ go_on(struct ward__incarnation *inc)
     ward__incarnation_write(inc);
     ward__credits_say(inc);
     ward__system_pump(sys);
+}
+
+void
+ward__incarnations_write_due(struct ward_system *sys)
+{
+    struct ward__incarnation *inc;
+    size_t count = 0;
+
+    TAILQ_FOREACH (inc, &sys->turn.due, due)
+        count++;
+    /* Who becomes due meanwhile is due the next time. */
+    for (; count > 0 && (inc = TAILQ_FIRST(&sys->turn.due)) != NULL; count--) {
+        forget_write(inc);
+        go_on(inc);
+    }
 }
 
 bool

@@ -46,8 +46,10 @@ struct ward__incarnation {
     struct ward__channel channel;
     struct ward__credit_tree credits; /* owned: with those it sends to */
     size_t unwritten;                 /* bytes posted since it was tried to write */
-    bool is_write_due;                /* at the loop's next turn */
-    bool is_busy, may_poll;           /* poll.c, with the next two */
+    bool is_write_due;                /* when this turn ends, or the loop turns next */
+    bool is_in_turn;                  /* it is the former */
+    TAILQ_ENTRY(ward__incarnation) due;
+    bool is_busy, may_poll; /* poll.c, with the next two */
     TAILQ_ENTRY(ward__incarnation) busy;
     TAILQ_ENTRY(ward__incarnation) polling;
     bool is_owed_grants;   /* it did not read: they wait */
@@ -117,8 +119,11 @@ void ward__incarnation_kill(struct ward__incarnation *inc, enum ward__doom doom,
 /* Watches for what matters now: after channel.is_blocked was changed. */
 void ward__incarnation_watch(struct ward__incarnation *inc);
 
-/* Has the loop write when the socket can be written: at its next turn. */
+/* What is laid ready is written when this turn ends; between two turns, when the loop finds that the
+ * socket can be written. */
 void ward__incarnation_write_soon(struct ward__incarnation *inc);
+/* The turn ends. */
+void ward__incarnations_write_due(struct ward_system *sys);
 
 /* Writes lane and mailbox as far as possible; messages only while it is up. */
 void ward__incarnation_write(struct ward__incarnation *inc);

@@ -54,10 +54,16 @@ fire_due(struct ward__loop *loop)
 void
 ward__loop_quieten(struct ward__loop *loop)
 {
-    struct ward__timer *first = RB_MIN(ward__timers, &loop->timers);
-    int64_t now = ward__clock_roughly_ms();
+    struct ward__timer *first;
+    int64_t now;
 
-    if (loop->set_to == 0 || loop->set_to > now || (first != NULL && first->at <= now))
+    if (loop->set_to == 0)
+        return;
+    now = ward__clock_roughly_ms();
+    if (loop->set_to > now)
+        return;
+    first = RB_MIN(ward__timers, &loop->timers);
+    if (first != NULL && first->at <= now)
         return;
     loop->set_to = -1;
     set_timerfd(loop);
@@ -85,7 +91,8 @@ ward__timer_set(struct ward__loop *loop, struct ward__timer *timer, int64_t at,
     timer->fire = fire;
     timer->is_armed = true;
     RB_INSERT(ward__timers, &loop->timers, timer);
-    set_timerfd(loop);
+    if (loop->set_to <= 0 || at < loop->set_to)
+        set_timerfd(loop);
 }
 
 void

@@ -31,7 +31,9 @@ turn_until(ward_system *sys, bool (*is_over)(void *user), void *user, int64_t de
 
     if (deadline > ward__clock_ms())
         ward__timer_set(&sys->loop, &alarm, deadline, wake);
+    ward__turn_begin(sys);
     for (;;) {
+        ward__incarnations_write_due(sys);
         ward__system_pump(sys);
         if (is_over(user))
             break;
@@ -41,6 +43,7 @@ turn_until(ward_system *sys, bool (*is_over)(void *user), void *user, int64_t de
         }
         ward__poll_turn(sys);
     }
+    ward__turn_end(sys);
     ward__timer_cancel(&sys->loop, &alarm);
     return result;
 }
@@ -103,8 +106,21 @@ turn_once(ward_system *sys)
 {
     if (sys->turn.is_threaded)
         return;
+    ward__turn_begin(sys);
     ward__loop_turn(&sys->loop, false);
     ward__system_pump(sys);
+    ward__turn_end(sys);
+}
+
+static void
+call_back(ward_system *sys)
+{
+    ward__turn_hear(&sys->turn);
+    if (!sys->turn.is_threaded)
+        ward__turn_begin(sys);
+    ward__notices_dispatch(sys);
+    if (!sys->turn.is_threaded)
+        ward__turn_end(sys);
 }
 
 /* Calls what is due. True: the system was freed in a callback, and is gone. */
@@ -113,8 +129,7 @@ dispatch(ward_system *sys)
 {
     if (sys->is_in_callback || sys->turn.is_closed)
         return false; /* another thread is at it, or frees the system */
-    ward__turn_hear(&sys->turn);
-    ward__notices_dispatch(sys);
+    call_back(sys);
     if (!sys->is_free_due)
         return false;
     ward__system_release(sys);

@@ -295,6 +295,8 @@ ward__system_leave(ward_system *sys)
         ward__turn_leave(sys);
         return;
     }
+    if (sys->turn.depth > 0)
+        return; /* whoever turns looks after all that, and leaves last */
     ward__loop_quieten(&sys->loop);
     /* Notices queued by this very call are to show at the descriptor, too. */
     if (ward__notices_are_due(&sys->notices))

@@ -9,6 +9,7 @@
 
 #include "ipc/fault.h"
 #include "ipc/fds.h"
+#include "supervisor/incarnation.h"
 #include "supervisor/system.h"
 
 struct ward__sleeper {
@@ -23,6 +24,22 @@ ward__turn_init(struct ward__turn *turn)
 {
     *turn = (struct ward__turn){.bell = -1};
     TAILQ_INIT(&turn->sleepers);
+    TAILQ_INIT(&turn->due);
+}
+
+/* ---- one after the other ---- */
+
+void
+ward__turn_begin(struct ward_system *sys)
+{
+    sys->turn.depth++;
+}
+
+void
+ward__turn_end(struct ward_system *sys)
+{
+    if (--sys->turn.depth == 0)
+        ward__incarnations_write_due(sys);
 }
 
 /* ---- the lock ---- */
@@ -157,8 +174,10 @@ run_thread(void *user)
     while (!is_over) {
         poll(&polled, 1, -1);
         lock(&sys->turn);
+        ward__turn_begin(sys);
         ward__loop_turn(&sys->loop, false);
         ward__system_pump(sys);
+        ward__turn_end(sys);
         ward__system_decide(sys);
         is_over = sys->turn.is_closed && atomic_load(&sys->turn.guests) == 1;
         let_go(sys);

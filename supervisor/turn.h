@@ -7,7 +7,7 @@
  * Two mutexes make it fair: who waits for the second holds the first, so a thread that leaves
  * and comes back at once queues behind.
  *
- * Used by: system.c, run.c, root.c, notice.c. Uses: loop.h, threads of libc.
+ * Used by: system.c, run.c, root.c, notice.c. Uses: loop.h, incarnation.h, threads of libc.
  */
 #ifndef WARD_SUPERVISOR_TURN_H
 #define WARD_SUPERVISOR_TURN_H
@@ -19,9 +19,12 @@
 
 #include <bsd/sys/queue.h>
 
+struct ward__incarnation;
 struct ward_system;
 
 struct ward__turn {
+    unsigned depth; /* how often it has begun; a callback may wait in turns of its own */
+    TAILQ_HEAD(ward__due_list, ward__incarnation) due; /* what is written when it ends */
     bool is_threaded;
     pthread_mutex_t entrance, inside;
     pthread_t thread;
@@ -40,6 +43,11 @@ int ward__turn_start(struct ward_system *sys);
 /* Sends away who waits, waits until all have left but the caller, who has entered, and ends the
  * thread. Nothing is locked afterwards. */
 void ward__turn_stop(struct ward_system *sys);
+
+/* A turn of the loop, or of callbacks: what is told in it is written when it ends, all to one worker
+ * at once. With threads never around a callback. */
+void ward__turn_begin(struct ward_system *sys);
+void ward__turn_end(struct ward_system *sys);
 
 /* A call of the host's begins and ends. Whoever lets go of the lock shows what is due to those
  * who wait. */
