@@ -1,8 +1,9 @@
 """plot.py LIST TSV FOLDER: draws build/bench.tsv as one SVG a group of figures: horizontal bars
 of ward / theirs, on a logarithmic axis, with the goals. LIST is what `ward_bench --list` prints:
 
-    python3 bench/plot.py <(build/release/bench/ward_bench --list) build/bench.tsv docs/performance
-"""
+    python3 bench/plot.py <(build/release/bench/ward_bench --list) build/bench.tsv FOLDER
+
+document.py draws them into the documents."""
 
 import collections
 import html
@@ -20,7 +21,7 @@ GROUPS = [
 MORE = "ward / theirs: more is better"
 LESS = "ward / theirs: less is better"
 
-WIDTH, LEFT, RIGHT = 880, 180, 240  # the bars are between
+WIDTH, LEFT, RIGHT = 920, 220, 240  # the bars are between
 TOP, ROW, HEAD, GAP, BOTTOM = 66, 22, 24, 12, 34
 
 # Spelled out twice: not everything that shows an SVG knows variables.
@@ -73,6 +74,11 @@ def plain(value):
     return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}"
 
 
+def has_meaning(ratio):
+    """Where theirs is 0, or less than nothing, it has none."""
+    return ratio > 0 and math.isfinite(ratio)
+
+
 def read(list_path, tsv_path):
     goals = {}
     for line in pathlib.Path(list_path).read_text().splitlines():
@@ -103,7 +109,7 @@ class Axis:
         values = [1.0]
         for figure in figures:
             for row in figure.rows:
-                values += [v for v in (row.ratio, row.goal) if v and math.isfinite(v)]
+                values += [v for v in (row.ratio, row.goal) if v and has_meaning(v)]
         steps = [m * 10.0**e for e in range(-7, 8) for m in (1, 2, 5)]
         self.low = max(s for s in steps if s <= min(values) * 0.95)
         self.high = min(s for s in steps if s >= max(values) * 1.05)
@@ -128,12 +134,12 @@ def line(x1, y1, x2, y2, style):
 def draw_row(row, figure, axis, y):
     parts = [text(LEFT - 10, y + 15, row.against, "", "end")]
     style = "free" if row.goal is None else "met" if row.is_met else "missed"
-    if row.ratio > 0:
+    if row.ratio > 0:  # one that is infinite ends with the axis
         begin, end = sorted((axis.at(1), axis.at(row.ratio)))
         parts.append(f'<rect x="{begin:.1f}" y="{y + 4}" width="{max(end - begin, 1):.1f}" '
                      f'height="{ROW - 8}" rx="2" class="{style}"/>')
     words = scaled(row.theirs, figure.unit)
-    if math.isfinite(row.ratio):
+    if has_meaning(row.ratio):
         words = f"{plain(row.ratio)} × {words}"
     parts.append(text(WIDTH - RIGHT + 14, y + 15, words))
     if row.goal is not None:
@@ -183,10 +189,7 @@ def draw(title, figures):
         + back + parts + ["</svg>", ""])
 
 
-def main(list_path, tsv_path, folder):
-    figures = read(list_path, tsv_path)
-    if not figures:
-        sys.exit(f"{tsv_path} has no figures")
+def draw_all(figures, folder):
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     for name, title, _ in GROUPS:
         members = [figure for figure in figures if group_of(figure) == name]
@@ -194,6 +197,13 @@ def main(list_path, tsv_path, folder):
             path = pathlib.Path(folder, f"{name}.svg")
             path.write_text(draw(title, members))
             print(path)
+
+
+def main(list_path, tsv_path, folder):
+    figures = read(list_path, tsv_path)
+    if not figures:
+        sys.exit(f"{tsv_path} has no figures")
+    draw_all(figures, folder)
 
 
 if __name__ == "__main__":

@@ -210,19 +210,29 @@ swallow(int fd)
     write_all(fd, "", 1);
 }
 
-static int
-one_way(size_t bytes, size_t at_once, void (*body)(int fd), double *took_us)
+/* What is written is copied first, if `keep` is not 0: into memory of so many bytes, from its
+ * beginning again when that is full. */
+static const char *
+copied(char *kept, size_t keep, size_t sent, const char *data, size_t size)
 {
-    char *data = calloc(1, at_once);
+    char *to = keep > 0 ? kept + sent % (keep / size * size) : NULL;
+
+    return to != NULL ? memcpy(to, data, size) : data;
+}
+
+static int
+one_way_kept(size_t bytes, size_t at_once, size_t keep, double *took_us)
+{
+    char *data = calloc(1, at_once), *kept = calloc(1, keep + 1);
     struct child child;
     double begun;
     char over;
 
-    if (data == NULL || start(&child, body) < 0)
+    if (data == NULL || kept == NULL || start(&child, swallow) < 0)
         return -1;
     begun = bench_now_us();
     for (size_t sent = 0; sent < bytes; sent += at_once)
-        if (!write_all(child.fd, data, at_once))
+        if (!write_all(child.fd, copied(kept, keep, sent, data, at_once), at_once))
             return bench_fail("write", errno);
     shutdown(child.fd, SHUT_WR);
     if (!read_all(child.fd, &over, 1, 0))
@@ -230,16 +240,22 @@ one_way(size_t bytes, size_t at_once, void (*body)(int fd), double *took_us)
     *took_us = bench_now_us() - begun;
     end(&child);
     free(data);
+    free(kept);
     return 0;
 }
 
 static int
-tell(const struct bench_size *size, double *values, size_t batch, void (*body)(int fd))
+one_way(size_t bytes, size_t at_once, double *took_us)
+{
+    return one_way_kept(bytes, at_once, 0, took_us);
+}
+
+static int
+tell(const struct bench_size *size, double *values, size_t batch)
 {
     double took_us;
 
-    if (one_way((size_t)size->count * BENCH_PAYLOAD, batch * BENCH_PAYLOAD, body,
-                &took_us) < 0)
+    if (one_way((size_t)size->count * BENCH_PAYLOAD, batch * BENCH_PAYLOAD, &took_us) < 0)
         return -1;
     values[0] = (double)size->count / took_us * 1e6;
     return 0;
@@ -248,25 +264,39 @@ tell(const struct bench_size *size, double *values, size_t batch, void (*body)(i
 int
 raw_tell(const struct bench_size *size, double *values)
 {
-    return tell(size, values, 1, swallow);
+    return tell(size, values, 1);
 }
 
 int
 raw_tell_batches(const struct bench_size *size, double *values)
 {
-    return tell(size, values, 64, swallow);
+    return tell(size, values, 64);
+}
+
+static int
+tell_1m(const struct bench_size *size, size_t keep, double *values)
+{
+    enum { MESSAGE = 1000000 };
+    double took_us;
+
+    if (one_way_kept((size_t)size->count * MESSAGE, MESSAGE, keep, &took_us) < 0)
+        return -1;
+    values[0] = (double)size->count * MESSAGE / took_us * 1e6;
+    return 0;
 }
 
 int
 raw_tell_1m(const struct bench_size *size, double *values)
 {
-    enum { MESSAGE = 1000000 };
-    double took_us;
+    return tell_1m(size, 0, values);
+}
 
-    if (one_way((size_t)size->count * MESSAGE, MESSAGE, swallow, &took_us) < 0)
-        return -1;
-    values[0] = (double)size->count * MESSAGE / took_us * 1e6;
-    return 0;
+int
+raw_tell_1m_copied(const struct bench_size *size, double *values)
+{
+    enum { MAILBOX = 16 << 20 };
+
+    return tell_1m(size, MAILBOX, values);
 }
 
 /* ---- processes ---- */
@@ -294,15 +324,21 @@ answer_or_crash(int fd)
 }
 
 static int
-crash_and_start(struct child *child)
+crash(struct child *child)
 {
-    char byte = '?';
-
     if (!write_all(child->fd, "!", 1))
         return bench_fail("write", errno);
     if (waitpid(child->pid, NULL, 0) < 0)
         return bench_fail("waitpid", errno);
     close(child->fd);
+    return 0;
+}
+
+static int
+revive(struct child *child)
+{
+    char byte = '?';
+
     if (start(child, answer_or_crash) < 0)
         return -1;
     if (!write_all(child->fd, &byte, 1) || !read_all(child->fd, &byte, 1, 0))
@@ -310,8 +346,9 @@ crash_and_start(struct child *child)
     return 0;
 }
 
+/* How long it takes to die, or until there is another one. */
 static int
-restarts(const struct bench_size *size, int pause_ms, double *values)
+deaths(const struct bench_size *size, int pause_ms, bool is_death_alone, double *values)
 {
     double *times = calloc((size_t)size->count, sizeof *times);
     struct child child;
@@ -319,12 +356,15 @@ restarts(const struct bench_size *size, int pause_ms, double *values)
     if (times == NULL || start(&child, answer_or_crash) < 0)
         return -1;
     for (long i = 0; i < size->count; i++) {
-        double begun;
+        double begun, died;
         poll(NULL, 0, pause_ms);
         begun = bench_now_us();
-        if (crash_and_start(&child) < 0)
+        if (crash(&child) < 0)
             return -1;
-        times[i] = bench_now_us() - begun;
+        died = bench_now_us();
+        if (revive(&child) < 0)
+            return -1;
+        times[i] = (is_death_alone ? died : bench_now_us()) - begun;
     }
     end(&child);
     values[0] = bench_quantile(times, (size_t)size->count, 0.5);
@@ -336,13 +376,25 @@ restarts(const struct bench_size *size, int pause_ms, double *values)
 int
 raw_restart(const struct bench_size *size, double *values)
 {
-    return restarts(size, BENCH_PAUSE_MS, values);
+    return deaths(size, BENCH_PAUSE_MS, false, values);
 }
 
 int
 raw_restart_in_a_row(const struct bench_size *size, double *values)
 {
-    return restarts(size, 0, values);
+    return deaths(size, 0, false, values);
+}
+
+int
+raw_death(const struct bench_size *size, double *values)
+{
+    return deaths(size, BENCH_PAUSE_MS, true, values);
+}
+
+int
+raw_death_in_a_row(const struct bench_size *size, double *values)
+{
+    return deaths(size, 0, true, values);
 }
 
 int

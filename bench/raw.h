@@ -20,13 +20,18 @@ int raw_tell(const struct bench_size *size, double *values);
 int raw_tell_batches(const struct bench_size *size, double *values);
 /* One way, messages of 1,000,000 bytes; bytes per second. */
 int raw_tell_1m(const struct bench_size *size, double *values);
+/* The same, each copied first to where it could wait for a reader, as in a mailbox. */
+int raw_tell_1m_copied(const struct bench_size *size, double *values);
 
 /* A child dies of SIGSEGV and another one is forked: from the death to its first answer;
  * microseconds, median and 99th percentile. */
 int raw_restart(const struct bench_size *size, double *values);
 /* The same, at once again after each answer. */
 int raw_restart_in_a_row(const struct bench_size *size, double *values);
-/* The same in a process of 4 GB. */
+/* Of these two the death alone, until it is reaped. */
+int raw_death(const struct bench_size *size, double *values);
+int raw_death_in_a_row(const struct bench_size *size, double *values);
+/* The same as raw_restart in a process of 4 GB. */
 int raw_restart_4gb(const struct bench_size *size, double *values);
 /* fork to first byte; microseconds, the median. */
 int raw_spawn(const struct bench_size *size, double *values);

@@ -56,6 +56,7 @@ const struct bench_figure bench_restart = {
     .tiny_count = 5,
     .contenders = {{"ward", restart},
                    {"bare re-fork", raw_restart},
+                   {"the death alone", raw_death},
                    {"Erlang port", peer_erlang},
                    {"Python", peer_python}},
 };
@@ -71,7 +72,9 @@ const struct bench_figure bench_restart_in_a_row = {
               {"restart_in_a_row_p99", "us", 0, false}},
     .count = 500,
     .tiny_count = 5,
-    .contenders = {{"ward", restart_in_a_row}, {"bare re-fork", raw_restart_in_a_row}},
+    .contenders = {{"ward", restart_in_a_row},
+                   {"bare re-fork", raw_restart_in_a_row},
+                   {"the death alone", raw_death_in_a_row}},
 };
 
 /* What a service that does much holds, from before it makes its system. */

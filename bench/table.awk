@@ -49,8 +49,8 @@ FNR == 1 { row("figure", "ours", "theirs", "against", "ratio", "goal", "") }
         goals++
     }
     is_next = $1 != last
-    row(is_next ? $1 : "", is_next ? scaled($2, $3) : "", scaled($5, $3), $4, sprintf("%.3g", $6), wanted,
-        verdict)
+    row(is_next ? $1 : "", is_next ? scaled($2, $3) : "", scaled($5, $3), $4, $6 < 0 ? "-" : sprintf("%.3g", $6),
+        wanted, verdict)
     last = $1
 }
 

@@ -106,6 +106,7 @@ const struct bench_figure bench_tell_1m = {
     .tiny_count = 5,
     .contenders = {{"ward", tell_1m},
                    {"raw", raw_tell_1m},
+                   {"raw, copied once", raw_tell_1m_copied},
                    {"ZeroMQ", peer_zeromq},
                    {"nng", peer_nng},
                    {"Python", peer_python}},

@@ -2,6 +2,7 @@
 # bench.sh [--rounds N] [FIGURE...]: from a bare machine to the figures, ward beside its peers;
 # all of them if none is named. Prints a table and writes build/bench.tsv: figure, ours, unit,
 # against whom, theirs, ours/theirs, with tabs between. Only the ratios are worth comparing.
+# docs/performance.md explains them; bench/document.py puts a full run into it.
 #
 # What else runs on the machine is in the figures, too.
 . "$(dirname "$0")/lib.sh"

@@ -16,11 +16,12 @@
  *   };
  *   WARD_REGISTER(counter);
  *
- * Everything here runs in the worker, alone in its process, one call at a time. A worker is in a
- * process group of its own, in a session that has no terminal, so what is typed at one signals the
- * host only. Standard output is
- * the host's, line-buffered: a line printed before a crash is seen, a part of a line is not. End a
- * worker with _exit, if you must: exit runs the host's atexit handlers, too.
+ * Everything here runs in the worker, alone in its process, one call at a time. A worker leads a
+ * process group of its own, in one session with all others of this host, which has no terminal: what
+ * is typed at one signals the host only. Standard output is the host's, line-buffered: a line printed
+ * before a crash is seen, a part of a line is not. End a worker with _exit, if you must: exit runs the
+ * host's atexit handlers, too. A list of processes shows a worker by its actor's id, 15 bytes of it;
+ * `ward-spare` is one that was made ahead and has no actor yet.
  */
 #ifndef WARD_BEHAVIOR_H
 #define WARD_BEHAVIOR_H

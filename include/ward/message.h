@@ -65,8 +65,8 @@ WARD_API ward_ref ward_sender(const ward_message *msg);
 /*
  * [any process] Reads the first `count` values into `slots`; later ones are ignored. All
  * are written, or none. 0; -ENODATA: it carries fewer; -WARD_ETYPE; -ERANGE: a number does
- * not fit; -EILSEQ: a NUL inside a string read as `const char *`; -EINVAL: more than 17 slots;
- * -ENOMEM.
+ * not fit; -EILSEQ: a NUL inside a string read as `const char *`; -EINVAL: more than 17 slots (an
+ * iterator reads more, some at a time); -ENOMEM: then some may be written.
  */
 WARD_API int ward_get_slots(const ward_message *msg, const ward_slot *slots,
                             size_t count);

@@ -83,7 +83,7 @@ typedef struct ward_spec {
     const int *fds;
     size_t fd_count;
 
-    /* Milliseconds from the making of its process until it is ready. Default 10,000. */
+    /* Milliseconds from when it has a process until it is ready. Default 10,000. */
     int start_ms;
     /* Milliseconds to finish the message in hand and post_stop, then SIGKILL. Default 5,000.
      * WARD_ZERO: SIGKILL at once (OTP's brutal_kill). A supervisor takes what its children

@@ -69,9 +69,10 @@ typedef struct ward_system_options {
     ward_credit credit;
     /* So many microseconds the host, while it waits inside a call, and workers look for the next
      * message before they sleep: an exchange without wake-ups takes a third of the time. They do so
-     * only where it has paid lately, only while a message is under way, and only as many as the
-     * process has cores. Default 50, at most 1,000; WARD_ZERO: never. Not with `.threaded`, as far
-     * as the host goes. */
+     * only where it has paid lately, the host only while a message is under way and a worker only
+     * behind one, and host and workers together only as many as the process has cores. Default 50,
+     * at most 1,000; WARD_ZERO: never. The host does not look with `.threaded`, nor in a loop of
+     * yours. */
     int poll_us;
     /* Milliseconds for the ordered stop of everything, then SIGKILL. Default 10,000. */
     int stop_ms;
@@ -91,10 +92,11 @@ typedef struct ward_system_options {
 WARD_API int ward_early(void);
 
 /*
- * [host] A new system; it takes four descriptors, a zygote two, each worker two. Calls ward_early if
- * nobody did. `options` is copied; NULL: all
- * defaults. On any thread, which may end before the system. 0; -EINVAL; as ward_early; -ETIMEDOUT:
- * the zygote did not answer in 2 s; -EAGAIN: no thread could be made.
+ * [host] A new system; it takes four descriptors (five if `.threaded`), a zygote two, each worker two, and
+ * so does each of at most two processes that are made ahead once the first actor has started: who
+ * starts next gets one at once. They are no actors and count nowhere. Calls ward_early if nobody did. `options` is copied;
+ * NULL: all defaults. On any thread, which may end before the system. 0; -EINVAL; as ward_early;
+ * -ETIMEDOUT: the zygote did not answer in 2 s; -EAGAIN: no thread could be made.
  */
 WARD_API int ward_system_new(ward_system **sys, const ward_system_options *options);
 
