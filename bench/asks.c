@@ -46,6 +46,22 @@ const struct bench_figure bench_ask_rtt = {
                    {"Python", peer_python}},
 };
 
+/* A system for whom processor time counts more than the microseconds. */
+static int
+ask_blocking(const struct bench_size *size, double *values)
+{
+    return rtt(size, values, &(ward_system_options){.poll_us = WARD_ZERO});
+}
+
+const struct bench_figure bench_ask_rtt_blocking = {
+    .lines = {{"ask_rtt_blocking", "us", 1.2, false}},
+    .count = 20000,
+    .tiny_count = 50,
+    .contenders = {{"ward", ask_blocking},
+                   {"raw blocking", raw_rtt_blocking},
+                   {"raw epoll", raw_rtt_epoll}},
+};
+
 /* ---- many at once ---- */
 
 struct pipe_line {

@@ -3,6 +3,7 @@
 /* In the order of the table. */
 const struct bench_figure *const bench_figures[] = {
     &bench_ask_rtt,
+    &bench_ask_rtt_blocking,
     &bench_ask_pipelined,
     &bench_tell_64,
     &bench_tell_worker_to_worker,

@@ -77,14 +77,20 @@ ours_open(ward_system **sys, const ward_system_options *options)
 }
 
 int
-ours_spawn(ward_system *sys, const char *id, const ward_behavior *behavior, ward_ref *ref)
+ours_spawn_spec(ward_system *sys, const ward_spec *spec, ward_ref *ref)
 {
-    ward_spec spec = {.id = id, .behavior = behavior, .strategy = &ours_always};
-    int result = ward_spawn(ward_system_ctx(sys), ref, &spec);
+    int result = ward_spawn(ward_system_ctx(sys), ref, spec);
 
     if (result == 0)
         result = ward_wait_up(sys, *ref, OURS_ANSWER_MS);
     return result < 0 ? bench_fail(ward_error_name(result), 0) : 0;
+}
+
+int
+ours_spawn(ward_system *sys, const char *id, const ward_behavior *behavior, ward_ref *ref)
+{
+    return ours_spawn_spec(
+        sys, &(ward_spec){.id = id, .behavior = behavior, .strategy = &ours_always}, ref);
 }
 
 int

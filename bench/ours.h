@@ -28,9 +28,10 @@ extern const uint8_t ours_payload[BENCH_PAYLOAD];
 /* A system with such options (NULL: the defaults), and one worker that is up. 0, or -1. */
 int ours_open(ward_system **sys, const ward_system_options *options);
 int ours_worker_up(ward_system *sys, const char *id, ward_ref *ref);
-/* The same with another behavior. */
+/* The same with another behavior, or with all of a spec. */
 int ours_spawn(ward_system *sys, const char *id, const ward_behavior *behavior,
                ward_ref *ref);
+int ours_spawn_spec(ward_system *sys, const ward_spec *spec, ward_ref *ref);
 
 /* A system of many workers, in a process that may have two descriptors for each and few more. */
 struct ours_crowd {

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -99,32 +100,64 @@ echo_polling(int fd)
     echo(fd, MSG_DONTWAIT);
 }
 
+/* What is read is waited for by `waiter` first, if that is a descriptor. */
 static int
-ping_pong(const struct bench_size *size, double *values, void (*body)(int fd), int flags)
+ping_pong_with(struct child *child, const struct bench_size *size, double *values,
+               int flags, int waiter)
 {
     double *times = calloc((size_t)size->count, sizeof *times);
     char message[BENCH_PAYLOAD] = {0};
-    struct child child;
+    struct epoll_event event;
 
-    if (times == NULL || start(&child, body) < 0)
+    if (times == NULL)
         return -1;
     for (long i = 0; i < size->count; i++) {
         double begun = bench_now_us();
-        if (!write_all(child.fd, message, sizeof message) ||
-            !read_all(child.fd, message, sizeof message, flags))
+        if (!write_all(child->fd, message, sizeof message) ||
+            (waiter >= 0 && epoll_wait(waiter, &event, 1, -1) != 1) ||
+            !read_all(child->fd, message, sizeof message, flags))
             return bench_fail("ping-pong", errno);
         times[i] = bench_now_us() - begun;
     }
-    end(&child);
     values[0] = bench_quantile(times, (size_t)size->count, 0.5);
     free(times);
     return 0;
+}
+
+static int
+ping_pong(const struct bench_size *size, double *values, void (*body)(int fd), int flags)
+{
+    struct child child;
+    int result = start(&child, body);
+
+    if (result < 0)
+        return result;
+    result = ping_pong_with(&child, size, values, flags, -1);
+    end(&child);
+    return result;
 }
 
 int
 raw_rtt_blocking(const struct bench_size *size, double *values)
 {
     return ping_pong(size, values, echo_blocking, 0);
+}
+
+int
+raw_rtt_epoll(const struct bench_size *size, double *values)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int waiter = epoll_create1(EPOLL_CLOEXEC), result;
+    struct child child;
+
+    if (waiter < 0 || start(&child, echo_blocking) < 0)
+        return bench_fail("epoll", errno);
+    if (epoll_ctl(waiter, EPOLL_CTL_ADD, child.fd, &event) < 0)
+        return bench_fail("epoll_ctl", errno);
+    result = ping_pong_with(&child, size, values, 0, waiter);
+    end(&child);
+    close(waiter);
+    return result;
 }
 
 int
