@@ -59,7 +59,7 @@ const struct bench_figure bench_ask_rtt_blocking = {
     .tiny_count = 50,
     .contenders = {{"ward", ask_blocking},
                    {"raw blocking", raw_rtt_blocking},
-                   {"raw epoll", raw_rtt_epoll}},
+                   {"raw epoll, poll", raw_rtt_epoll}},
 };
 
 /* ---- many at once ---- */

@@ -10,7 +10,8 @@
 
 /* Ping-pong of 64 bytes over a socketpair; microseconds, the median. */
 int raw_rtt_blocking(const struct bench_size *size, double *values);
-/* The same; the asker waits in epoll, as who waits for many must. */
+/* The same; the asker waits in epoll, as who waits for many must, and the asked one in poll, where
+ * it is not woken for nothing. */
 int raw_rtt_epoll(const struct bench_size *size, double *values);
 /* The same; both ends try again and again without blocking. */
 int raw_rtt_polling(const struct bench_size *size, double *values);
