@@ -208,8 +208,8 @@ watches_too_many(struct ward__incarnation *inc)
 static void
 handle_watch(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
-    bool is_answered = frame->as.watch.on &&
-                       ward__actor_find(inc->sys, frame->as.watch.ref) == NULL;
+    bool is_answered =
+        frame->as.watch.on && ward__actor_find(inc->sys, frame->as.watch.ref) == NULL;
 
     if (is_answered && watches_too_many(inc)) {
         ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "watches of nobody");
@@ -245,12 +245,11 @@ handle_credit(struct ward__incarnation *inc, const struct ward__frame *frame)
 static void
 handle_log(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
-    ward__notice_event(inc->sys,
-                       &(ward_event){.kind = WARD_EVENT_LOG,
-                                     .actor = inc->actor->ref,
-                                     .path = inc->actor->path,
-                                     .incarnation = inc->actor->incarnation,
-                                     .text = frame->as.log});
+    ward__notice_event(inc->sys, &(ward_event){.kind = WARD_EVENT_LOG,
+                                               .actor = inc->actor->ref,
+                                               .path = inc->actor->path,
+                                               .incarnation = inc->actor->incarnation,
+                                               .text = frame->as.log});
 }
 
 static void
@@ -282,12 +281,11 @@ handle_raised(struct ward__incarnation *inc, const struct ward__frame *frame)
 
     ward__blame_raise(&blame, inc, &frame->as.raised, ward__clock_ms());
     if (inc->stage == WARD__STAGE_LAST) { /* in post_stop: an event only */
-        ward__notice_event(inc->sys,
-                           &(ward_event){.kind = WARD_EVENT_CLEANUP_FAILED,
-                                         .actor = inc->actor->ref,
-                                         .path = inc->actor->path,
-                                         .incarnation = inc->actor->incarnation,
-                                         .failure = &blame.failure});
+        ward__notice_event(inc->sys, &(ward_event){.kind = WARD_EVENT_CLEANUP_FAILED,
+                                                   .actor = inc->actor->ref,
+                                                   .path = inc->actor->path,
+                                                   .incarnation = inc->actor->incarnation,
+                                                   .failure = &blame.failure});
         return;
     }
     inc->has_raised = true;
