@@ -69,6 +69,15 @@ ward__loop_quieten(struct ward__loop *loop)
     set_timerfd(loop);
 }
 
+void
+ward__loop_rest(struct ward__loop *loop)
+{
+    if (loop->set_to == 0 || !RB_EMPTY(&loop->timers))
+        return;
+    loop->set_to = -1;
+    set_timerfd(loop);
+}
+
 static void
 timer_ready(struct ward__loop *loop)
 {
@@ -214,6 +223,8 @@ ward__loop_turn(struct ward__loop *loop, bool wait)
 {
     bool is_time = false;
 
+    if (wait)
+        ward__loop_rest(loop);
     loop->batch_count =
         WARD__SYS(epoll_wait(loop->fd, loop->batch, WARD__LOOP_BATCH, wait ? -1 : 0));
     for (int i = 0; i < loop->batch_count; i++) {

@@ -68,6 +68,9 @@ void ward__loop_turn(struct ward__loop *loop, bool wait);
 /* Before the host gets control: a deadline that was cancelled is to wake nobody. */
 void ward__loop_quieten(struct ward__loop *loop);
 
+/* Before somebody sleeps: where all deadlines were cancelled, none of them wakes anybody. */
+void ward__loop_rest(struct ward__loop *loop);
+
 /* Watches `fd` for `events`; again to change them; 0 stops, which comes before the descriptor is
  * closed. From then on `ready` is not called, in this turn neither. */
 void ward__loop_watch(struct ward__loop *loop, struct ward__io *watcher, int fd,

@@ -98,6 +98,15 @@ enter_outside(ward_system *sys)
     return result;
 }
 
+/* Who waited for something may now sleep elsewhere. */
+static void
+leave_to_sleep(ward_system *sys)
+{
+    if (!sys->turn.is_threaded) /* its thread sees to that */
+        ward__loop_rest(&sys->loop);
+    ward__system_leave(sys);
+}
+
 /* ---- callbacks ---- */
 
 /* Without a thread of ward's own: what is due is done. */
@@ -206,7 +215,7 @@ run_for(ward_system *sys, int timeout_ms, bool (*is_over)(ward_system *sys))
         return 0;
     if (result == 0)
         result = outcome(sys);
-    ward__system_leave(sys);
+    leave_to_sleep(sys);
     return result;
 }
 
@@ -243,7 +252,7 @@ ward_system_dispatch(ward_system *sys)
         result = -WARD_ESTOPPED;
     else if (sys->has_stopped && !ward__notices_are_due(&sys->notices))
         result = sys->has_failed ? -WARD_EFAILED : 1;
-    ward__system_leave(sys);
+    leave_to_sleep(sys);
     return result;
 }
 
@@ -349,7 +358,7 @@ ward_wait_up(ward_system *sys, ward_ref ref, int timeout_ms)
         result = ward__run_until(sys, is_up_or_gone, &wait, deadline_in(timeout_ms));
         result = sys->turn.is_closed ? -WARD_ESTOPPED : up_result(sys, ref, result);
     }
-    ward__system_leave(sys);
+    leave_to_sleep(sys);
     return result;
 }
 
@@ -372,6 +381,6 @@ ward_wait_down(ward_system *sys, ward_ref ref, int timeout_ms)
     result = ward__run_until(sys, is_gone, &wait, deadline_in(timeout_ms));
     if (sys->turn.is_closed)
         result = -WARD_ESTOPPED;
-    ward__system_leave(sys);
+    leave_to_sleep(sys);
     return result;
 }

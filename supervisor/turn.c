@@ -179,6 +179,7 @@ run_thread(void *user)
         ward__system_pump(sys);
         ward__turn_end(sys);
         ward__system_decide(sys);
+        ward__loop_rest(&sys->loop);
         is_over = sys->turn.is_closed && atomic_load(&sys->turn.guests) == 1;
         let_go(sys);
     }

@@ -176,6 +176,24 @@ what_came_during_a_wait_shows_at_the_descriptor(void **state)
     assert_int_equal(count_events(h, WARD_EVENT_STARTED, "/a"), 1);
 }
 
+/* A deadline that was met is none any more, also for who sleeps in a loop of his own. */
+static void
+nothing_shows_at_the_descriptor_when_nothing_is_due(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref = spawn_up(h, &(ward_spec){.id = "a", .behavior = &actor});
+    unsigned before = answers;
+
+    linger(h, 100); /* the processes that are made ahead are there */
+    assert_result(ward_ask_then(h->ctx, ref, 200, count_answer, NULL, WORK), 0);
+    while (answers == before) {
+        assert_true(is_readable(h, DEADLINE_MS));
+        assert_result(ward_system_dispatch(h->sys), 0);
+    }
+    dispatch_all(h);
+    assert_false(is_readable(h, 400));
+}
+
 /* ---- not one inside another ---- */
 
 static int depth, deepest;
@@ -505,6 +523,7 @@ main(void)
         TEST(kill_and_stop_of_one_that_has_ended_call_nothing),
         TEST(what_a_call_made_due_shows_at_the_descriptor),
         TEST(what_came_during_a_wait_shows_at_the_descriptor),
+        TEST(nothing_shows_at_the_descriptor_when_nothing_is_due),
         TEST(callbacks_do_not_nest_and_one_dispatch_ends),
         TEST(system_can_be_freed_in_on_event),
         TEST(system_can_be_freed_in_on_message),
