@@ -22,12 +22,35 @@ compare(const struct ward__timer *a, const struct ward__timer *b)
 RB_GENERATE_INTERNAL(ward__timers, ward__timer, by_deadline, compare,
                      static __attribute__((unused)))
 
+static struct ward__timer *
+first_deadline(struct ward__loop *loop)
+{
+    struct ward__timer *in_line = TAILQ_FIRST(&loop->line);
+    struct ward__timer *other = RB_MIN(ward__timers, &loop->timers);
+
+    if (in_line == NULL || other == NULL)
+        return in_line != NULL ? in_line : other;
+    return compare(in_line, other) < 0 ? in_line : other;
+}
+
+static void
+insert(struct ward__loop *loop, struct ward__timer *timer)
+{
+    struct ward__timer *last = TAILQ_LAST(&loop->line, ward__timer_line);
+
+    timer->is_in_line = last == NULL || last->at <= timer->at;
+    if (timer->is_in_line)
+        TAILQ_INSERT_TAIL(&loop->line, timer, in_line);
+    else
+        RB_INSERT(ward__timers, &loop->timers, timer);
+}
+
 /* The timerfd fires for the first deadline. It is set only when that one comes nearer, or
  * has passed; a wake-up too early is put right then. */
 static void
 set_timerfd(struct ward__loop *loop)
 {
-    struct ward__timer *first = RB_MIN(ward__timers, &loop->timers);
+    struct ward__timer *first = first_deadline(loop);
     int64_t at = first != NULL ? (first->at > 0 ? first->at : 1) : 0;
     struct itimerspec spec = {
         .it_value = {.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000}};
@@ -44,7 +67,7 @@ fire_due(struct ward__loop *loop)
     int64_t now = ward__clock_ms();
     struct ward__timer *first;
 
-    while ((first = RB_MIN(ward__timers, &loop->timers)) != NULL && first->at <= now) {
+    while ((first = first_deadline(loop)) != NULL && first->at <= now) {
         ward__timer_cancel(loop, first);
         first->fire(first);
     }
@@ -62,7 +85,7 @@ ward__loop_quieten(struct ward__loop *loop)
     now = ward__clock_roughly_ms();
     if (loop->set_to > now)
         return;
-    first = RB_MIN(ward__timers, &loop->timers);
+    first = first_deadline(loop);
     if (first != NULL && first->at <= now)
         return;
     loop->set_to = -1;
@@ -72,7 +95,7 @@ ward__loop_quieten(struct ward__loop *loop)
 void
 ward__loop_rest(struct ward__loop *loop)
 {
-    if (loop->set_to == 0 || !RB_EMPTY(&loop->timers))
+    if (loop->set_to == 0 || first_deadline(loop) != NULL)
         return;
     loop->set_to = -1;
     set_timerfd(loop);
@@ -99,7 +122,7 @@ ward__timer_set(struct ward__loop *loop, struct ward__timer *timer, int64_t at,
     timer->order = ++loop->last_order;
     timer->fire = fire;
     timer->is_armed = true;
-    RB_INSERT(ward__timers, &loop->timers, timer);
+    insert(loop, timer);
     if (loop->set_to <= 0 || at < loop->set_to)
         set_timerfd(loop);
 }
@@ -109,7 +132,10 @@ ward__timer_cancel(struct ward__loop *loop, struct ward__timer *timer)
 {
     if (!timer->is_armed)
         return;
-    RB_REMOVE(ward__timers, &loop->timers, timer);
+    if (timer->is_in_line)
+        TAILQ_REMOVE(&loop->line, timer, in_line);
+    else
+        RB_REMOVE(ward__timers, &loop->timers, timer);
     timer->is_armed = false;
 }
 
@@ -270,6 +296,7 @@ ward__loop_init(struct ward__loop *loop)
     int result;
 
     *loop = (struct ward__loop){.timerfd = -1, .fd = -1};
+    TAILQ_INIT(&loop->line);
     RB_INIT(&loop->timers);
     TAILQ_INIT(&loop->late);
     result = open_loop(loop);

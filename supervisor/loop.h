@@ -34,19 +34,24 @@ struct ward__io {
 struct ward__timer {
     int64_t at;     /* monotonic milliseconds; meaningful while armed */
     uint64_t order; /* equal deadlines fire in the order they were set */
-    bool is_armed;
+    bool is_armed, is_in_line;
     void (*fire)(struct ward__timer *timer);
-    RB_ENTRY(ward__timer) by_deadline;
+    union {
+        TAILQ_ENTRY(ward__timer) in_line;
+        RB_ENTRY(ward__timer) by_deadline;
+    };
 };
 
+TAILQ_HEAD(ward__timer_line, ward__timer);
 RB_HEAD(ward__timers, ward__timer);
 
 enum { WARD__LOOP_BATCH = 64 };
 
 struct ward__loop {
-    int fd;      /* owned: epoll */
-    int timerfd; /* owned */
-    struct ward__timers timers;
+    int fd;                       /* owned: epoll */
+    int timerfd;                  /* owned */
+    struct ward__timer_line line; /* deadlines mostly come in their order: those */
+    struct ward__timers timers;   /* and the others */
     uint64_t last_order;
     int64_t set_to;                             /* what the timerfd is set to; 0: off */
     struct epoll_event batch[WARD__LOOP_BATCH]; /* what is due in this turn */

@@ -14,22 +14,28 @@
 
 enum notice_kind { NOTICE_EVENT, NOTICE_MESSAGE, NOTICE_ANSWER, NOTICE_ROOM };
 
+/* A copy of an event. */
+struct told {
+    ward_event event;
+    char *path, *text;     /* owned */
+    ward_failure *failure; /* owned */
+};
+
+/* As small as may be: there is one for each ask whose answer is called back. */
 struct ward__notice {
     enum notice_kind kind;
     TAILQ_ENTRY(ward__notice) next;
     uint64_t number;
-    /* EVENT */
-    ward_event event;
-    char *path, *text;     /* owned */
-    ward_failure *failure; /* owned */
-    /* EVENT, MESSAGE, ANSWER */
-    ward_message *message; /* owned, or NULL */
-    /* ANSWER */
-    ward_on_reply on_reply;
-    void *user;
-    int status;
-    /* ROOM */
-    ward_ref ref;
+    ward_message *message; /* owned, or NULL: of EVENT, MESSAGE, ANSWER */
+    union {
+        struct told *event; /* EVENT: owned */
+        struct {            /* ANSWER */
+            ward_on_reply on_reply;
+            void *user;
+            int status;
+        } answer;
+        ward_ref room; /* ROOM */
+    } as;
 };
 
 void
@@ -45,8 +51,12 @@ enum { FLOOD_MOST = 64 << 20 };
 static bool
 is_flood(const struct ward__notice *notice)
 {
-    return notice->kind == NOTICE_EVENT && (notice->event.kind == WARD_EVENT_LOG ||
-                                            notice->event.kind == WARD_EVENT_DEAD_LETTER);
+    ward_event_kind kind;
+
+    if (notice->kind != NOTICE_EVENT)
+        return false;
+    kind = notice->as.event->event.kind;
+    return kind == WARD_EVENT_LOG || kind == WARD_EVENT_DEAD_LETTER;
 }
 
 /* Beside what it carries each has a size, and most of them carry little. */
@@ -55,10 +65,9 @@ size_of(const struct ward__notice *notice)
 {
     size_t size = sizeof *notice;
 
-    if (notice->path != NULL)
-        size += strlen(notice->path);
-    if (notice->text != NULL)
-        size += strlen(notice->text);
+    if (notice->kind == NOTICE_EVENT)
+        size += sizeof *notice->as.event + strlen(notice->as.event->path) +
+                strlen(notice->as.event->text);
     if (notice->message != NULL)
         size += sizeof *notice->message + notice->message->values.size;
     return size;
@@ -76,9 +85,12 @@ size_of_messages(const ward_failure *failure)
 static size_t
 flood_of(const struct ward__notice *notice)
 {
+    if (notice->kind != NOTICE_EVENT)
+        return 0;
     if (is_flood(notice))
         return size_of(notice);
-    return notice->failure != NULL ? size_of_messages(notice->failure) : 0;
+    return notice->as.event->failure != NULL ? size_of_messages(notice->as.event->failure)
+                                             : 0;
 }
 
 static void
@@ -105,13 +117,23 @@ take_out(struct ward__notices *notices, struct ward__notice *notice)
 }
 
 static void
+told_free(struct told *told)
+{
+    if (told == NULL)
+        return;
+    free(told->path);
+    free(told->text);
+    free(told->failure);
+    free(told);
+}
+
+static void
 notice_free(struct ward__notice *notice)
 {
     if (notice == NULL)
         return;
-    free(notice->path);
-    free(notice->text);
-    free(notice->failure);
+    if (notice->kind == NOTICE_EVENT)
+        told_free(notice->as.event);
     ward_message_free(notice->message);
     free(notice);
 }
@@ -162,37 +184,54 @@ copy_failure(const struct ward__notices *notices, const ward_failure *failure)
     return ward__failure_copy(&lean);
 }
 
+static struct told *
+copy_told(const struct ward__notices *notices, const ward_event *event)
+{
+    struct told *told = WARD__NEW(calloc(1, sizeof *told));
+    bool is_short = false;
+
+    if (told == NULL)
+        return NULL;
+    told->path = copy_text(event->path, &is_short);
+    told->text = copy_text(event->text, &is_short);
+    if (event->failure != NULL) {
+        told->failure = copy_failure(notices, event->failure);
+        is_short |= told->failure == NULL;
+    }
+    if (is_short) {
+        told_free(told);
+        return NULL;
+    }
+    told->event = *event;
+    told->event.path = told->path;
+    told->event.text = told->text;
+    told->event.failure = told->failure;
+    return told;
+}
+
 static struct ward__notice *
 copy_event(const struct ward__notices *notices, const ward_event *event)
 {
     struct ward__notice *notice = WARD__NEW(calloc(1, sizeof *notice));
-    bool is_short = false;
+    bool is_short;
 
     if (notice == NULL)
         return NULL;
     notice->kind = NOTICE_EVENT;
-    notice->event = *event;
-    notice->path = copy_text(event->path, &is_short);
-    notice->text = copy_text(event->text, &is_short);
-    if (event->failure != NULL) {
-        notice->failure = copy_failure(notices, event->failure);
-        is_short |= notice->failure == NULL;
-    }
-    if (event->message != NULL) {
+    notice->as.event = copy_told(notices, event);
+    is_short = notice->as.event == NULL;
+    if (!is_short && event->message != NULL) {
         notice->message =
             ward__message_copy(event->message->type, event->message->values);
-        if (notice->message != NULL)
-            notice->message->attempt = event->message->attempt;
-        is_short |= notice->message == NULL;
+        is_short = notice->message == NULL;
     }
     if (is_short) {
         notice_free(notice);
         return NULL;
     }
-    notice->event.path = notice->path;
-    notice->event.text = notice->text;
-    notice->event.failure = notice->failure;
-    notice->event.message = notice->message;
+    if (notice->message != NULL)
+        notice->message->attempt = event->message->attempt;
+    notice->as.event->event.message = notice->message;
     return notice;
 }
 
@@ -263,8 +302,8 @@ ward__notice_reserve(ward_on_reply on_reply, void *user)
     if (notice == NULL)
         return NULL;
     notice->kind = NOTICE_ANSWER;
-    notice->on_reply = on_reply;
-    notice->user = user;
+    notice->as.answer.on_reply = on_reply;
+    notice->as.answer.user = user;
     return notice;
 }
 
@@ -272,11 +311,11 @@ void
 ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved, int status,
                     ward_raw values)
 {
-    reserved->status = status;
+    reserved->as.answer.status = status;
     if (status == 0) {
         reserved->message = ward__message_copy(WARD_REPLY, values);
         if (reserved->message == NULL)
-            reserved->status = -ENOMEM;
+            reserved->as.answer.status = -ENOMEM;
     }
     append(&sys->notices, reserved);
 }
@@ -300,7 +339,7 @@ ward__notice_room(struct ward_system *sys, ward_ref ref)
         return;
     }
     notice->kind = NOTICE_ROOM;
-    notice->ref = ref;
+    notice->as.room = ref;
     append(&sys->notices, notice);
 }
 
@@ -339,7 +378,8 @@ static void
 call_answer(struct ward_system *sys, struct ward__notice *notice)
 {
     ward__turn_pause(sys);
-    notice->on_reply(&sys->ctx, notice->status, notice->message, notice->user);
+    notice->as.answer.on_reply(&sys->ctx, notice->as.answer.status, notice->message,
+                               notice->as.answer.user);
     ward__turn_resume(sys);
 }
 
@@ -347,7 +387,7 @@ static void
 call_room(struct ward_system *sys, struct ward__notice *notice)
 {
     ward__turn_pause(sys);
-    sys->options.on_room(&sys->ctx, notice->ref, sys->options.user);
+    sys->options.on_room(&sys->ctx, notice->as.room, sys->options.user);
     ward__turn_resume(sys);
 }
 
@@ -356,7 +396,7 @@ call(struct ward_system *sys, struct ward__notice *notice)
 {
     switch (notice->kind) {
     case NOTICE_EVENT:
-        call_event(sys, &notice->event);
+        call_event(sys, &notice->as.event->event);
         break;
     case NOTICE_MESSAGE:
         call_message(sys, notice);
