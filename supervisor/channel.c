@@ -338,8 +338,17 @@ bool
 ward__channel_has_news(const struct ward__channel *channel,
                        const struct ward__mailbox *box)
 {
-    return atomic_load_explicit(&channel->page->commit, memory_order_acquire) !=
-           ward__commit_pack((uint32_t)channel->received, (uint32_t)box->done_number);
+    uint64_t commit = atomic_load_explicit(&channel->page->commit, memory_order_acquire);
+
+    return ward__commit_tail(commit) != (uint32_t)channel->received ||
+           ward__commit_done(commit) == (uint32_t)box->sent_number;
+}
+
+bool
+ward__channel_is_read(const struct ward__channel *channel)
+{
+    return ward__commit_tail(atomic_load(&channel->page->commit)) ==
+           (uint32_t)channel->received;
 }
 
 int

@@ -77,9 +77,13 @@ int64_t ward__channel_read_known(struct ward__channel *channel);
  * which is not heard again. Their number; 0: there is none, or it is in the socket only; -ENOMEM. */
 int64_t ward__channel_glance(struct ward__channel *channel, size_t budget);
 
-/* Has the worker committed what the host has not heard of? */
+/* Has the worker said something that the host has not read, or done all that was sent to it? That it has
+ * done a part of that can wait. */
 bool ward__channel_has_news(const struct ward__channel *channel,
                             const struct ward__mailbox *box);
+
+/* Is all read that was committed? */
+bool ward__channel_is_read(const struct ward__channel *channel);
 
 /* The next frame that was read: 1; 0; -WARD_EPROTOCOL: too long. */
 int ward__channel_next(struct ward__channel *channel, ward_bytes *frame);

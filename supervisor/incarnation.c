@@ -21,6 +21,8 @@
 /* What one worker may send in one turn before the others have theirs; a frame that has begun is read
  * whole. With 16 KiB of small messages the others waited three times as long. */
 enum { READ_BUDGET = 4 * 1024 };
+/* While the host waits for another one. */
+enum { READ_BUDGET_SHORT = 1024 };
 /* A worker whose socket ends is dying; if it is not dead after this, it is made to. */
 enum { SILENCE_MS = 1000 };
 
@@ -461,10 +463,16 @@ take_in(struct ward__incarnation *inc, int64_t got)
     look_at_progress(inc);
 }
 
+static size_t
+read_budget(const struct ward__incarnation *inc)
+{
+    return ward__poll_awaited_beside(inc) != NULL ? READ_BUDGET_SHORT : READ_BUDGET;
+}
+
 static void
 read_some(struct ward__incarnation *inc)
 {
-    take_in(inc, ward__channel_read(&inc->channel, READ_BUDGET));
+    take_in(inc, ward__channel_read(&inc->channel, read_budget(inc)));
 }
 
 /* What was read is handled; now the worker's turn. */
@@ -502,7 +510,8 @@ ward__incarnation_look(struct ward__incarnation *inc)
 
     if (inc->is_dead || inc->channel.is_eof)
         return false; /* its end is awaited */
-    if (ward__channel_glance(&inc->channel, READ_BUDGET) > 0)
+    if (ward__channel_glance(&inc->channel, read_budget(inc)) > 0 ||
+        ward__channel_is_read(&inc->channel))
         take_in(inc, 0);
     else
         read_some(inc);
@@ -542,6 +551,8 @@ channel_ready(struct ward__io *watcher, int events)
 {
     struct ward__incarnation *inc = watcher->owner;
 
+    if (ward__poll_looks_elsewhere(inc))
+        return; /* it is found ready again */
     if (events & WARD__READABLE)
         read_some(inc);
     go_on(inc);

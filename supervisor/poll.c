@@ -101,6 +101,31 @@ ward__poll_forget(struct ward__incarnation *inc)
     allow(inc, false);
 }
 
+/* ---- whom the host waits for ---- */
+
+struct ward__incarnation *
+ward__poll_awaited_beside(const struct ward__incarnation *inc)
+{
+    const struct ward__actor *awaited = inc->sys->root->waits_for;
+
+    return awaited != NULL && awaited != inc->actor ? awaited->now : NULL;
+}
+
+bool
+ward__poll_looks_elsewhere(struct ward__incarnation *inc)
+{
+    struct ward__incarnation *awaited = ward__poll_awaited_beside(inc);
+    struct ward__poll *poll = poll_of(inc);
+
+    /* Every second time at most: else who never stops talking would have all the time. */
+    poll->has_favoured = !poll->has_favoured && awaited != NULL &&
+                         awaited->stage == WARD__STAGE_UP &&
+                         !ward__channel_is_read(&awaited->channel);
+    if (poll->has_favoured)
+        (void)ward__incarnation_look(awaited);
+    return poll->has_favoured;
+}
+
 /* ---- the host ---- */
 
 static bool

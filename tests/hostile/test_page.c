@@ -1,9 +1,11 @@
 /* Workers that write into the page they share with the host: the host believes none of it. */
 #include "tests/hostile/rig.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -210,6 +212,74 @@ H38_a_page_that_changes_all_the_time_harms_nobody(void **state)
     }
 }
 
+/* ---- one that the host waits for ---- */
+
+enum { ANSWER = 1, TALK };
+
+static ward_next
+talk(ward_ctx *ctx, ward_ref to)
+{
+    ward_message *reply;
+
+    while (atomic_load(&rig_board->done) == 0) {
+        if (ward_ask(ctx, to, &reply, SCENE_PATIENCE_MS, ANSWER) < 0)
+            return WARD_STOP;
+        ward_message_free(reply);
+        atomic_fetch_add(&rig_board->numbers[0], 1);
+    }
+    return WARD_SAME;
+}
+
+static ward_next
+talker_receive(ward_ctx *ctx, const ward_message *msg)
+{
+    ward_ref to;
+
+    if (ward_message_type(msg) == ANSWER)
+        return ward_reply(ctx, 1);
+    return ward_get(msg, &to) < 0 ? WARD_UNHANDLED : talk(ctx, to);
+}
+
+static const ward_behavior talker = {.name = "talker", .receive = talker_receive};
+WARD_REGISTER(talker);
+
+static void
+claim_bytes_for_ever(ward_ctx *ctx)
+{
+    struct ward__page *page = rig_page();
+    uint64_t commit = atomic_load(&page->commit);
+
+    (void)ctx;
+    atomic_store(&page->base, ward__commit_tail(commit) + 50); /* not to be seen here */
+    atomic_store(&page->commit, ward__commit_pack(ward__commit_tail(commit) + 100,
+                                                  ward__commit_done(commit)));
+    rig_spin();
+}
+
+/* The host looks first for the answer that it waits for; what others say is not for later. */
+static void
+H38_a_page_that_claims_an_answer_keeps_nobody_else_waiting(void **state)
+{
+    struct rig *r = *state;
+    ward_message *reply = NULL;
+    ward_ref one, two;
+    unsigned talked;
+
+    scene_ok(ward_spawn(r->ctx, &one, &(ward_spec){.id = "one", .behavior = &talker}));
+    scene_ok(ward_spawn(r->ctx, &two, &(ward_spec){.id = "two", .behavior = &talker}));
+    rig_spawn(r, NULL, NULL);
+    scene_ok(ward_wait_up(r->sys, r->evil, SCENE_PATIENCE_MS));
+    scene_ok(ward_tell(r->ctx, one, TALK, two));
+    rig_tell(r, claim_bytes_for_ever);
+    rig_linger(r, 20);
+    talked = atomic_load(&rig_board->numbers[0]);
+    assert_int_equal(ward_ask(r->ctx, r->evil, &reply, 200, ANSWER), -ETIMEDOUT);
+    assert_true(atomic_load(&rig_board->numbers[0]) > talked + 50);
+    atomic_store(&rig_board->done, 1);
+    ward_message_free(reply);
+    scene_ok(ward_kill(r->ctx, r->evil));
+}
+
 /* ---- the memory itself ---- */
 
 static void
@@ -356,6 +426,7 @@ main(void)
         RIG_TEST(H38_any_word_of_the_page_may_lie_when_its_worker_raises),
         RIG_TEST(H38_a_message_that_makes_the_page_lie_is_not_tried_for_ever),
         RIG_TEST(H38_a_page_that_changes_all_the_time_harms_nobody),
+        RIG_TEST(H38_a_page_that_claims_an_answer_keeps_nobody_else_waiting),
         RIG_TEST(H38_a_hole_in_the_page_is_no_fault_of_the_host),
         RIG_TEST(H38_the_page_cannot_be_cut_off),
     };

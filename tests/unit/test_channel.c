@@ -230,12 +230,19 @@ a_glance_takes_what_the_socket_repeats_for_nothing(void **state)
 
     (void)state;
     memcpy(ward__page_outbox(channel.page), frames, both);
+    box.sent_number = box.tail_number = DONE + 2;
     commit(first, DONE);
     assert_true(ward__channel_has_news(&channel, &box));
+    assert_false(ward__channel_is_read(&channel));
     assert_int_equal(ward__channel_glance(&channel, 1000), first);
     assert_next(50, 1);
     assert_false(ward__channel_has_news(&channel, &box));
+    assert_true(ward__channel_is_read(&channel));
     assert_int_equal(ward__channel_glance(&channel, 1000), 0);
+    commit(first, DONE + 1);
+    assert_false(ward__channel_has_news(&channel, &box)); /* a part of it */
+    commit(first, DONE + 2);
+    assert_true(ward__channel_has_news(&channel, &box)); /* all of it */
     commit(both, DONE);
     write_all(frames, both);
     assert_int_equal(ward__channel_read_known(&channel), first);
