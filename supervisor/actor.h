@@ -105,9 +105,10 @@ struct ward__actor {
     struct ward__ask_list asks_in;  /* it is to answer */
     struct ward__ask_list asks_out; /* its incarnation has asked */
     size_t asks_out_count;
-    struct ward__actor *waits_for;     /* to answer, or to have room; NULL: nobody */
-    LIST_HEAD(, ward__credit) credits; /* of those that send to it */
-    size_t credit_count;               /* how many there are */
+    struct ward__actor *waits_for; /* to answer, or to have room; NULL: nobody */
+    uint64_t waits_number; /* of the question, if it is one, in the mailbox there */
+    LIST_HEAD(, ward__credit) credits;       /* of those that send to it */
+    size_t credit_count;                     /* how many there are */
     TAILQ_HEAD(, ward__credit) owed_credits; /* of them, in line for room */
     struct ward__watcher *watchers;          /* owned */
     size_t watcher_count, watcher_capacity;

@@ -155,8 +155,10 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
         return result == WARD__POST_DROPPED ? -EAGAIN : result;
     }
     ask->number = to->mailbox.tail_number;
-    if (from->is_blocking && !is_one_of_many(from->asker))
+    if (from->is_blocking && !is_one_of_many(from->asker)) {
         from->asker->waits_for = to;
+        from->asker->waits_number = ask->number;
+    }
     if (timeout_ms != WARD_INFINITE)
         ward__timer_set(&sys->loop, &ask->timeout, ward__clock_ms() + timeout_ms,
                         timed_out);

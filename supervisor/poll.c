@@ -103,12 +103,18 @@ ward__poll_forget(struct ward__incarnation *inc)
 
 /* ---- whom the host waits for ---- */
 
+/* With so many messages before the question nobody waits for this very moment. */
+enum { NEAR = 8 };
+
 struct ward__incarnation *
 ward__poll_awaited_beside(const struct ward__incarnation *inc)
 {
-    const struct ward__actor *awaited = inc->sys->root->waits_for;
+    const struct ward__actor *host = inc->sys->root, *awaited = host->waits_for;
 
-    return awaited != NULL && awaited != inc->actor ? awaited->now : NULL;
+    if (awaited == NULL || awaited == inc->actor ||
+        awaited->mailbox.done_number + NEAR < host->waits_number)
+        return NULL;
+    return awaited->now;
 }
 
 bool

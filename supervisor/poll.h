@@ -39,7 +39,7 @@ void ward__poll_init(struct ward__poll *poll, uint32_t limit_us);
 void ward__poll_note(struct ward__incarnation *inc);
 void ward__poll_forget(struct ward__incarnation *inc);
 
-/* Whom the host waits for in an ask, if that is somebody else; or NULL. */
+/* Whom the host waits for in an ask, if that is somebody else and soon there; or NULL. */
 struct ward__incarnation *ward__poll_awaited_beside(const struct ward__incarnation *inc);
 /* True: what is there of that one was handled instead, and this one may be gone. */
 bool ward__poll_looks_elsewhere(struct ward__incarnation *inc);
