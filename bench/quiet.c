@@ -7,6 +7,7 @@
 
 #include "bench/figures.h"
 #include "bench/ours.h"
+#include "bench/raw.h"
 #include "bench/raw_crowd.h"
 #include "bench/tree.h"
 
@@ -121,7 +122,8 @@ const struct bench_figure bench_fairness = {
     .tiny_count = 20,
     .contenders = {{"ward", ask_beside_flood},
                    {"ward, idle", ask_beside_nobody},
-                   {"ward, two compute", ask_beside_computing}},
+                   {"ward, two compute", ask_beside_computing},
+                   {"raw beside a flood", raw_rtt_beside_flood}},
 };
 
 /* ---- nothing to do ---- */

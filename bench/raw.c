@@ -11,70 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- children ---- */
-
-struct child {
-    pid_t pid;
-    int fd;
-};
-
-/* Forks one that runs `body` on its end of a socketpair. */
-static int
-start(struct child *child, void (*body)(int fd))
-{
-    int ends[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
-        return bench_fail("socketpair", errno);
-    child->pid = fork();
-    if (child->pid < 0)
-        return bench_fail("fork", errno);
-    if (child->pid == 0) {
-        close(ends[0]);
-        body(ends[1]);
-        _exit(0);
-    }
-    close(ends[1]);
-    child->fd = ends[0];
-    return 0;
-}
-
-static void
-end(struct child *child)
-{
-    close(child->fd);
-    waitpid(child->pid, NULL, 0);
-}
-
-static bool
-read_all(int fd, char *data, size_t size, int flags)
-{
-    while (size > 0) {
-        ssize_t got = recv(fd, data, size, flags);
-        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-            return false;
-        if (got < 0)
-            continue;
-        data += got;
-        size -= (size_t)got;
-    }
-    return true;
-}
-
-static bool
-write_all(int fd, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EINTR)
-            return false;
-        if (sent < 0)
-            continue;
-        data += sent;
-        size -= (size_t)sent;
-    }
-    return true;
-}
+#include "bench/raw_child.h"
 
 /* ---- ping-pong ---- */
 
@@ -83,8 +20,8 @@ echo(int fd, int flags)
 {
     char message[BENCH_PAYLOAD];
 
-    while (read_all(fd, message, sizeof message, flags))
-        if (!write_all(fd, message, sizeof message))
+    while (raw_read_all(fd, message, sizeof message, flags))
+        if (!raw_write_all(fd, message, sizeof message))
             return;
 }
 
@@ -107,14 +44,14 @@ echo_after_poll(int fd)
     char message[BENCH_PAYLOAD];
     struct pollfd polled = {.fd = fd, .events = POLLIN};
 
-    while (poll(&polled, 1, -1) == 1 && read_all(fd, message, sizeof message, 0))
-        if (!write_all(fd, message, sizeof message))
+    while (poll(&polled, 1, -1) == 1 && raw_read_all(fd, message, sizeof message, 0))
+        if (!raw_write_all(fd, message, sizeof message))
             return;
 }
 
 /* What is read is waited for by `waiter` first, if that is a descriptor. */
 static int
-ping_pong_with(struct child *child, const struct bench_size *size, double *values,
+ping_pong_with(struct raw_child *child, const struct bench_size *size, double *values,
                int flags, int waiter)
 {
     double *times = calloc((size_t)size->count, sizeof *times);
@@ -125,9 +62,9 @@ ping_pong_with(struct child *child, const struct bench_size *size, double *value
         return -1;
     for (long i = 0; i < size->count; i++) {
         double begun = bench_now_us();
-        if (!write_all(child->fd, message, sizeof message) ||
+        if (!raw_write_all(child->fd, message, sizeof message) ||
             (waiter >= 0 && epoll_wait(waiter, &event, 1, -1) != 1) ||
-            !read_all(child->fd, message, sizeof message, flags))
+            !raw_read_all(child->fd, message, sizeof message, flags))
             return bench_fail("ping-pong", errno);
         times[i] = bench_now_us() - begun;
     }
@@ -139,13 +76,13 @@ ping_pong_with(struct child *child, const struct bench_size *size, double *value
 static int
 ping_pong(const struct bench_size *size, double *values, void (*body)(int fd), int flags)
 {
-    struct child child;
-    int result = start(&child, body);
+    struct raw_child child;
+    int result = raw_child_start(&child, body);
 
     if (result < 0)
         return result;
     result = ping_pong_with(&child, size, values, flags, -1);
-    end(&child);
+    raw_child_end(&child);
     return result;
 }
 
@@ -160,14 +97,14 @@ raw_rtt_epoll(const struct bench_size *size, double *values)
 {
     struct epoll_event event = {.events = EPOLLIN};
     int waiter = epoll_create1(EPOLL_CLOEXEC), result;
-    struct child child;
+    struct raw_child child;
 
-    if (waiter < 0 || start(&child, echo_after_poll) < 0)
+    if (waiter < 0 || raw_child_start(&child, echo_after_poll) < 0)
         return bench_fail("epoll", errno);
     if (epoll_ctl(waiter, EPOLL_CTL_ADD, child.fd, &event) < 0)
         return bench_fail("epoll_ctl", errno);
     result = ping_pong_with(&child, size, values, 0, waiter);
-    end(&child);
+    raw_child_end(&child);
     close(waiter);
     return result;
 }
@@ -180,7 +117,7 @@ raw_rtt_polling(const struct bench_size *size, double *values)
 
 /* What many questions at once need: no write waits while answers do. */
 struct pipe_line {
-    struct child child;
+    struct raw_child child;
     long to_ask, to_hear; /* bytes */
     long most_unheard;
 };
@@ -217,7 +154,7 @@ echo_batches(int fd)
     ssize_t got;
 
     while ((got = recv(fd, buffer, sizeof buffer, 0)) > 0)
-        if (!write_all(fd, buffer, (size_t)got))
+        if (!raw_write_all(fd, buffer, (size_t)got))
             return;
 }
 
@@ -231,14 +168,14 @@ raw_pipelined(const struct bench_size *size, double *values)
                              .most_unheard = sizeof buffer};
     double begun;
 
-    if (start(&line.child, echo_batches) < 0)
+    if (raw_child_start(&line.child, echo_batches) < 0)
         return -1;
     begun = bench_now_us();
     while (line.to_hear > 0)
         if (ask_or_hear(&line, buffer, sizeof buffer) < 0)
             return bench_fail("questions and answers", errno);
     values[0] = (double)size->count / (bench_now_us() - begun) * 1e6;
-    end(&line.child);
+    raw_child_end(&line.child);
     return 0;
 }
 
@@ -252,7 +189,7 @@ swallow(int fd)
 
     while (recv(fd, buffer, sizeof buffer, 0) > 0)
         ;
-    write_all(fd, "", 1);
+    raw_write_all(fd, "", 1);
 }
 
 /* What is written is copied first, if `keep` is not 0: into memory of so many bytes, from its
@@ -269,21 +206,21 @@ static int
 one_way_kept(size_t bytes, size_t at_once, size_t keep, double *took_us)
 {
     char *data = calloc(1, at_once), *kept = calloc(1, keep + 1);
-    struct child child;
+    struct raw_child child;
     double begun;
     char over;
 
-    if (data == NULL || kept == NULL || start(&child, swallow) < 0)
+    if (data == NULL || kept == NULL || raw_child_start(&child, swallow) < 0)
         return -1;
     begun = bench_now_us();
     for (size_t sent = 0; sent < bytes; sent += at_once)
-        if (!write_all(child.fd, copied(kept, keep, sent, data, at_once), at_once))
+        if (!raw_write_all(child.fd, copied(kept, keep, sent, data, at_once), at_once))
             return bench_fail("write", errno);
     shutdown(child.fd, SHUT_WR);
-    if (!read_all(child.fd, &over, 1, 0))
+    if (!raw_read_all(child.fd, &over, 1, 0))
         return bench_fail("read", errno);
     *took_us = bench_now_us() - begun;
-    end(&child);
+    raw_child_end(&child);
     free(data);
     free(kept);
     return 0;
@@ -351,8 +288,8 @@ say_and_wait(int fd)
 {
     char byte;
 
-    write_all(fd, "", 1);
-    read_all(fd, &byte, 1, 0);
+    raw_write_all(fd, "", 1);
+    raw_read_all(fd, &byte, 1, 0);
 }
 
 /* Echoes a byte, or dies of it. */
@@ -361,17 +298,17 @@ answer_or_crash(int fd)
 {
     char byte;
 
-    while (read_all(fd, &byte, 1, 0)) {
+    while (raw_read_all(fd, &byte, 1, 0)) {
         if (byte == '!')
             *(volatile int *)0 = 1;
-        write_all(fd, &byte, 1);
+        raw_write_all(fd, &byte, 1);
     }
 }
 
 static int
-crash(struct child *child)
+crash(struct raw_child *child)
 {
-    if (!write_all(child->fd, "!", 1))
+    if (!raw_write_all(child->fd, "!", 1))
         return bench_fail("write", errno);
     if (waitpid(child->pid, NULL, 0) < 0)
         return bench_fail("waitpid", errno);
@@ -380,13 +317,13 @@ crash(struct child *child)
 }
 
 static int
-revive(struct child *child)
+revive(struct raw_child *child)
 {
     char byte = '?';
 
-    if (start(child, answer_or_crash) < 0)
+    if (raw_child_start(child, answer_or_crash) < 0)
         return -1;
-    if (!write_all(child->fd, &byte, 1) || !read_all(child->fd, &byte, 1, 0))
+    if (!raw_write_all(child->fd, &byte, 1) || !raw_read_all(child->fd, &byte, 1, 0))
         return bench_fail("the first answer", errno);
     return 0;
 }
@@ -396,9 +333,9 @@ static int
 deaths(const struct bench_size *size, int pause_ms, bool is_death_alone, double *values)
 {
     double *times = calloc((size_t)size->count, sizeof *times);
-    struct child child;
+    struct raw_child child;
 
-    if (times == NULL || start(&child, answer_or_crash) < 0)
+    if (times == NULL || raw_child_start(&child, answer_or_crash) < 0)
         return -1;
     for (long i = 0; i < size->count; i++) {
         double begun, died;
@@ -411,7 +348,7 @@ deaths(const struct bench_size *size, int pause_ms, bool is_death_alone, double 
             return -1;
         times[i] = (is_death_alone ? died : bench_now_us()) - begun;
     }
-    end(&child);
+    raw_child_end(&child);
     values[0] = bench_quantile(times, (size_t)size->count, 0.5);
     values[1] = bench_quantile(times, (size_t)size->count, 0.99);
     free(times);
@@ -451,7 +388,7 @@ raw_restart_4gb(const struct bench_size *size, double *values)
 static int
 spawns(const struct bench_size *size, int pause_ms, double *times)
 {
-    struct child *children = calloc((size_t)size->count, sizeof *children);
+    struct raw_child *children = calloc((size_t)size->count, sizeof *children);
     char byte;
 
     if (children == NULL)
@@ -460,9 +397,9 @@ spawns(const struct bench_size *size, int pause_ms, double *times)
         double begun;
         poll(NULL, 0, pause_ms);
         begun = bench_now_us();
-        if (start(&children[i], say_and_wait) < 0)
+        if (raw_child_start(&children[i], say_and_wait) < 0)
             return -1;
-        if (!read_all(children[i].fd, &byte, 1, 0))
+        if (!raw_read_all(children[i].fd, &byte, 1, 0))
             return bench_fail("the first byte", errno);
         times[i] = bench_now_us() - begun;
     }

@@ -15,7 +15,9 @@ int raw_rtt_blocking(const struct bench_size *size, double *values);
 int raw_rtt_epoll(const struct bench_size *size, double *values);
 /* The same; both ends try again and again without blocking. */
 int raw_rtt_polling(const struct bench_size *size, double *values);
-/* The same with 1,000 outstanding; answers per second. */
+/* The same while one child floods another one through the asker; 99th percentile and median. */
+int raw_rtt_beside_flood(const struct bench_size *size, double *values);
+/* Ping-pong with 1,000 outstanding; answers per second. */
 int raw_pipelined(const struct bench_size *size, double *values);
 
 /* One way, 64 bytes, messages per second: one a write, and 64 a write. */
