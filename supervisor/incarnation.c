@@ -83,6 +83,7 @@ make(struct ward_system *sys)
 static void
 begin(struct ward__incarnation *inc)
 {
+    inc->done_before = inc->actor->mailbox.done_number;
     if (!inc->is_cleanup) {
         inc->actor->lives++;
         ward__actor_is_born(inc->actor);
@@ -167,8 +168,8 @@ detach(struct ward__incarnation *inc)
         inc->actor->now = NULL;
 }
 
-static void
-give_back(struct ward__incarnation *inc)
+void
+ward__incarnation_give_back(struct ward__incarnation *inc)
 {
     ward__channel_close(&inc->channel);
     ward__fd_close(&inc->pidfd);
@@ -183,25 +184,14 @@ ward__incarnation_free(struct ward__incarnation *inc)
     if (inc == NULL)
         return;
     detach(inc);
-    give_back(inc);
+    ward__incarnation_give_back(inc);
 }
 
 void
 ward__incarnation_bury(struct ward__incarnation *inc)
 {
     detach(inc);
-    TAILQ_INSERT_TAIL(&inc->sys->buried, inc, queued);
-}
-
-void
-ward__incarnations_free_buried(struct ward_system *sys)
-{
-    struct ward__incarnation *inc;
-
-    while ((inc = TAILQ_FIRST(&sys->buried)) != NULL) {
-        TAILQ_REMOVE(&sys->buried, inc, queued);
-        give_back(inc);
-    }
+    ward__burial_add(inc);
 }
 
 void
@@ -277,6 +267,8 @@ death_ready(struct ward__io *watcher, int events)
     inc->is_dead = true;
     ward__loop_watch(loop_of(inc), &inc->death_watcher, -1, 0, death_ready);
     ward__incarnation_watch(inc);
+    if (inc->actor != NULL)
+        ward__poll_note(inc);
     if (!inc->has_exit)
         ward__link_reap(&sys->link, inc);
     report_if_over(inc);
@@ -353,8 +345,11 @@ ward__incarnation_write(struct ward__incarnation *inc)
 {
     bool is_up = inc->stage == WARD__STAGE_UP;
 
-    if (inc->pidfd < 0 || inc->is_dead || inc->channel.is_eof)
+    if (inc->pidfd < 0 || inc->is_dead || inc->channel.is_eof) {
+        ward__poll_note(
+            inc); /* nothing is to be seen of it that the loop does not show */
         return;
+    }
     inc->is_write_due = false;
     inc->unwritten = 0;
     /* A torn message has to be ended even when no other may follow. */
