@@ -149,6 +149,8 @@ ward__incarnation_open(struct ward__incarnation *inc)
 
     if (result == 0 && actor != NULL)
         ward__channel_begin(&inc->channel, actor->mailbox.done_number);
+    else if (result == 0)
+        inc->channel.page->has_time = 1;
     return result;
 }
 
