@@ -39,6 +39,7 @@ struct ward__page {
     /* By the host, before the worker runs. */
     uint32_t version;
     uint32_t outbox_size;
+    uint32_t has_time; /* it is made ahead, and nobody waits for it yet */
     /* By the host: ring the doorbell when something is done. */
     _Atomic uint32_t want;
     /* By the host: begin no message any more. HALT, which says it too, may be behind some. */

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -123,12 +122,6 @@ send_news(struct server *s)
 
 /* ---- deaths ---- */
 
-static int64_t
-microseconds(struct timeval time)
-{
-    return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
-}
-
 static void
 sweep_soon(struct server *s)
 {
@@ -137,39 +130,68 @@ sweep_soon(struct server *s)
     s->sweep_pause = SWEEP_AGAIN_MS;
 }
 
+/* As the kernel fills it in, whatever libc makes of its times. */
+struct usage {
+    long user_s, user_us, system_s, system_us;
+    long max_rss_kb;
+    long others[13];
+};
+
+/* Is this child dead? It stays a zombie. libc's waitid does not tell what it used. */
+static bool
+is_dead(pid_t pid, siginfo_t *info, struct usage *usage)
+{
+    info->si_pid = 0;
+    return syscall(SYS_waitid, P_PID, pid, info, WEXITED | WNOHANG | WNOWAIT, usage) ==
+               0 &&
+           info->si_pid == pid;
+}
+
+/* As wait4 gives it. */
+static int
+status_of(const siginfo_t *info)
+{
+    if (info->si_code == CLD_EXITED)
+        return (info->si_status & 0xff) << 8;
+    return info->si_status | (info->si_code == CLD_DUMPED ? WCOREFLAG : 0);
+}
+
+static void
+tell_end(struct server *s, struct child *child, const siginfo_t *info,
+         const struct usage *usage)
+{
+    struct ward__control news = {
+        .kind = WARD__CONTROL_EXIT,
+        .pid = child->pid,
+        .status = status_of(info),
+        .user_us = (int64_t)usage->user_s * 1000000 + usage->user_us,
+        .system_us = (int64_t)usage->system_s * 1000000 + usage->system_us,
+        .max_rss_kb = usage->max_rss_kb};
+
+    news.step = ward__setup_take(s->setup, child->pid, &news.error);
+    RB_REMOVE(children, &s->children, child);
+    tell(s, child, news, true);
+    send_news(s);
+}
+
 /*
  * Reaps one child if it is dead. While it is still a zombie its pid, and so the process group
- * it led, cannot be anybody else's.
+ * it led, cannot be anybody else's. Somebody waits to be restarted, so the host is told first.
  */
 static void
 reap(struct server *s, pid_t pid)
 {
     struct child *child = find(s, pid);
-    siginfo_t info = {0};
-    struct rusage usage;
-    int status, step, error = 0;
+    siginfo_t info;
+    struct usage usage;
 
-    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-        info.si_pid == 0)
+    if (!is_dead(pid, &info, &usage))
         return;
     kill(-pid, SIGKILL);
-    if (wait4(pid, &status, 0, &usage) != pid)
-        return;
+    if (child != NULL) /* else it is an orphan of a worker's */
+        tell_end(s, child, &info, &usage);
+    waitpid(pid, NULL, 0);
     sweep_soon(s);
-    step = ward__setup_take(s->setup, pid, &error);
-    if (child == NULL)
-        return; /* an orphan of a worker's */
-    RB_REMOVE(children, &s->children, child);
-    tell(s, child,
-         (struct ward__control){.kind = WARD__CONTROL_EXIT,
-                                .pid = pid,
-                                .error = error,
-                                .status = status,
-                                .step = step,
-                                .user_us = microseconds(usage.ru_utime),
-                                .system_us = microseconds(usage.ru_stime),
-                                .max_rss_kb = usage.ru_maxrss},
-         true);
 }
 
 static void
@@ -363,10 +385,8 @@ turn(struct server *s)
         end_with_host(s);
     if (polled[POLL_ZYGOTE].revents != 0)
         end_all();
-    if (polled[POLL_SIGNALS].revents != 0) {
+    if (polled[POLL_SIGNALS].revents != 0)
         read_signals(s);
-        send_news(s); /* somebody waits to be restarted */
-    }
     if (polled[POLL_CONTROL].revents & ~POLLOUT)
         read_requests(s);
     if (s->sweep_at != 0 && s->sweep_at <= ward__clock_ms())

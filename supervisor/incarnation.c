@@ -102,6 +102,7 @@ make(struct ward_system *sys)
 static void
 begin(struct ward__incarnation *inc)
 {
+    inc->done_before = inc->actor->mailbox.done_number;
     if (!inc->is_cleanup) {
         inc->actor->lives++;
         ward__actor_is_born(inc->actor);
@@ -167,6 +168,8 @@ ward__incarnation_open(struct ward__incarnation *inc)
 
     if (result == 0 && actor != NULL)
         ward__channel_begin(&inc->channel, actor->mailbox.done_number);
+    else if (result == 0)
+        inc->channel.page->has_time = 1;
     return result;
 }
 
@@ -187,8 +190,8 @@ detach(struct ward__incarnation *inc)
         inc->actor->now = NULL;
 }
 
-static void
-give_back(struct ward__incarnation *inc)
+void
+ward__incarnation_give_back(struct ward__incarnation *inc)
 {
     ward__channel_close(&inc->channel);
     ward__fd_close(&inc->pidfd);
@@ -203,25 +206,14 @@ ward__incarnation_free(struct ward__incarnation *inc)
     if (inc == NULL)
         return;
     detach(inc);
-    give_back(inc);
+    ward__incarnation_give_back(inc);
 }
 
 void
 ward__incarnation_bury(struct ward__incarnation *inc)
 {
     detach(inc);
-    TAILQ_INSERT_TAIL(&inc->sys->buried, inc, queued);
-}
-
-void
-ward__incarnations_free_buried(struct ward_system *sys)
-{
-    struct ward__incarnation *inc;
-
-    while ((inc = TAILQ_FIRST(&sys->buried)) != NULL) {
-        TAILQ_REMOVE(&sys->buried, inc, queued);
-        give_back(inc);
-    }
+    ward__burial_add(inc);
 }
 
 void
@@ -297,6 +289,8 @@ death_ready(struct ward__io *watcher, int events)
     inc->is_dead = true;
     ward__loop_watch(loop_of(inc), &inc->death_watcher, -1, 0, death_ready);
     ward__incarnation_watch(inc);
+    if (inc->actor != NULL)
+        ward__poll_note(inc);
     if (!inc->has_exit)
         ward__link_reap(&sys->link, inc);
     report_if_over(inc);
@@ -373,8 +367,10 @@ ward__incarnation_write(struct ward__incarnation *inc)
 {
     bool is_up = inc->stage == WARD__STAGE_UP;
 
-    if (inc->pidfd < 0 || inc->is_dead || inc->channel.is_eof)
+    if (inc->pidfd < 0 || inc->is_dead || inc->channel.is_eof) {
+        ward__poll_note(inc); /* the loop shows all that is to be seen of it */
         return;
+    }
     forget_write(inc);
     inc->unwritten = 0;
     /* A torn message has to be ended even when no other may follow. */

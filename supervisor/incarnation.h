@@ -49,6 +49,7 @@ struct ward__incarnation {
     bool is_write_due;                /* when this turn ends, or the loop turns next */
     bool is_in_turn;                  /* it is the former */
     TAILQ_ENTRY(ward__incarnation) due;
+    uint64_t done_before;   /* messages, when it began */
     bool is_busy, may_poll; /* poll.c, with the next two */
     TAILQ_ENTRY(ward__incarnation) busy;
     TAILQ_ENTRY(ward__incarnation) polling;
@@ -96,10 +97,10 @@ int ward__incarnation_new_spare(struct ward_system *sys, struct ward__incarnatio
  * no descriptors. 0, or a negative code. */
 int ward__incarnation_open(struct ward__incarnation *inc);
 void ward__incarnation_free(struct ward__incarnation *inc);
-/* It is dead and not its actor's any more. What it had is given back when all else is done: the next
- * one need not wait for that. */
+/* It is dead and not its actor's any more. What it had is given back later (burial.h). */
 void ward__incarnation_bury(struct ward__incarnation *inc);
-void ward__incarnations_free_buried(struct ward_system *sys);
+/* Frees it, when nothing refers to it any more. */
+void ward__incarnation_give_back(struct ward__incarnation *inc);
 
 /* The fork server's answers. */
 void ward__incarnation_spawned(struct ward__incarnation *inc, pid_t pid, int pidfd);

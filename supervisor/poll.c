@@ -74,17 +74,26 @@ has_cores(const struct ward__poll *poll)
     return poll->busy_count < poll->cores;
 }
 
+/* Will it be done soon? Who has yet to do a first message takes longer, and may wait for the host's
+ * own core. */
+static bool
+is_brisk(const struct ward__incarnation *inc)
+{
+    const struct ward__mailbox *box = &inc->actor->mailbox;
+
+    return inc->stage == WARD__STAGE_UP && !inc->is_dead && !inc->channel.is_eof &&
+           inc->doom == WARD__DOOM_NONE && box->sent_number > box->done_number &&
+           box->done_number > inc->done_before;
+}
+
 void
 ward__poll_note(struct ward__incarnation *inc)
 {
     struct ward__poll *poll = poll_of(inc);
-    const struct ward__mailbox *box = &inc->actor->mailbox;
 
     if (poll->cores < 2)
         return;
-    set_busy(inc, inc->stage == WARD__STAGE_UP && !inc->is_dead &&
-                      inc->doom == WARD__DOOM_NONE &&
-                      box->sent_number > box->done_number);
+    set_busy(inc, is_brisk(inc));
     if (!has_cores(poll))
         while (!TAILQ_EMPTY(&poll->polling))
             allow(TAILQ_FIRST(&poll->polling), false);
@@ -172,13 +181,13 @@ look_for_news(struct ward__poll *poll)
     struct ward__incarnation *inc;
 
     do {
+        sched_yield(); /* to the worker, where it was woken on this very core */
         for (int i = 0; i < LOOKS; i++) {
             inc = find_news(poll);
             if (inc != NULL)
                 return inc;
             ward__patience_pause();
         }
-        sched_yield(); /* to the worker, where it was woken on this very core */
     } while (ward__clock_us() < end);
     return NULL;
 }

@@ -107,6 +107,14 @@ leave_to_sleep(ward_system *sys)
     ward__system_leave(sys);
 }
 
+/* The same for who will not be called when something is due. */
+static void
+leave_orderly(ward_system *sys)
+{
+    ward__burial_finish(sys);
+    leave_to_sleep(sys);
+}
+
 /* ---- callbacks ---- */
 
 /* Without a thread of ward's own: what is due is done. */
@@ -215,7 +223,7 @@ run_for(ward_system *sys, int timeout_ms, bool (*is_over)(ward_system *sys))
         return 0;
     if (result == 0)
         result = outcome(sys);
-    leave_to_sleep(sys);
+    leave_orderly(sys);
     return result;
 }
 
@@ -358,7 +366,7 @@ ward_wait_up(ward_system *sys, ward_ref ref, int timeout_ms)
         result = ward__run_until(sys, is_up_or_gone, &wait, deadline_in(timeout_ms));
         result = sys->turn.is_closed ? -WARD_ESTOPPED : up_result(sys, ref, result);
     }
-    leave_to_sleep(sys);
+    leave_orderly(sys);
     return result;
 }
 
@@ -381,6 +389,6 @@ ward_wait_down(ward_system *sys, ward_ref ref, int timeout_ms)
     result = ward__run_until(sys, is_gone, &wait, deadline_in(timeout_ms));
     if (sys->turn.is_closed)
         result = -WARD_ESTOPPED;
-    leave_to_sleep(sys);
+    leave_orderly(sys);
     return result;
 }

@@ -82,7 +82,7 @@ ward__system_release(ward_system *sys)
         ward__actor_free(actor);
     ward__actor_free(sys->root);
     sys->root = NULL;
-    ward__incarnations_free_buried(sys);
+    ward__burial_finish(sys);
     ward__slots_done(&sys->actors);
     ward__slots_done(&sys->asks);
     ward__notices_done(&sys->notices);
@@ -124,7 +124,7 @@ ward_system_new(ward_system **made, const ward_system_options *options)
     RB_INIT(&sys->paths);
     TAILQ_INIT(&sys->changes);
     TAILQ_INIT(&sys->undecided);
-    TAILQ_INIT(&sys->buried);
+    ward__burial_init(&sys->burial);
     ward__turn_init(&sys->turn);
     ward__poll_init(&sys->poll, poll_limit(options));
     ward__oom_begin(&sys->oom);
@@ -235,7 +235,7 @@ ward__system_pump(ward_system *sys)
             ward__changes_go_on(sys);
     } while (!sys->is_broken && !TAILQ_EMPTY(&sys->engine.queue));
     sys->is_pumping = false;
-    ward__incarnations_free_buried(sys);
+    ward__burial_bound(sys);
     if (sys->is_broken && !sys->is_deciding)
         break_down(sys);
 }

@@ -26,6 +26,7 @@
 #include "ipc/refset.h"
 #include "ipc/slots.h"
 #include "supervisor/actor.h"
+#include "supervisor/burial.h"
 #include "supervisor/engine.h"
 #include "supervisor/loop.h"
 #include "supervisor/notice.h"
@@ -46,7 +47,7 @@ struct ward_system {
     struct ward__oom oom;
     struct ward__link link; /* to the fork server */
     struct ward__spares spares;
-    TAILQ_HEAD(, ward__incarnation) buried; /* owned: to be freed when all else is done */
+    struct ward__burial burial;
 
     struct ward__engine engine;
     bool is_pumping;

@@ -12,6 +12,7 @@
 #include "ipc/registry.h"
 #include "worker/crash.h"
 #include "worker/entry.h"
+#include "worker/warm.h"
 #include "worker/worker.h"
 
 /*
@@ -318,6 +319,8 @@ ward__worker_main(int channel, struct ward__page *page)
     ward__framebuf_init(&w->inbox.in, UINT32_MAX);
     TAILQ_INIT(&w->inbox.later);
     ward__crash_watch(page);
+    if (page->has_time)
+        ward__warm_up();
 
     if (ward__inbox_next(w, &frame, -1) != 1 || frame.kind != WARD__GO)
         die_early(EPROTO);
