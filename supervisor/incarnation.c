@@ -1,6 +1,7 @@
 #include "supervisor/incarnation.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -158,6 +159,19 @@ ward__incarnation_new_spare(struct ward_system *sys, struct ward__incarnation **
     return result;
 }
 
+/* What is made ahead leaves a descriptor: to begin a process takes three, and one that died gives
+ * back two. */
+static int
+leave_one(const struct ward__incarnation *spare)
+{
+    int fd = WARD__SYS(fcntl(spare->page_fd, F_DUPFD_CLOEXEC, 0));
+
+    if (fd < 0)
+        return -errno;
+    ward__fd_close(&fd);
+    return 0;
+}
+
 int
 ward__incarnation_open(struct ward__incarnation *inc)
 {
@@ -166,11 +180,14 @@ ward__incarnation_open(struct ward__incarnation *inc)
     int result =
         ward__channel_open(&inc->channel, frame_bytes, &inc->worker_end, &inc->page_fd);
 
-    if (result == 0 && actor != NULL)
-        ward__channel_begin(&inc->channel, actor->mailbox.done_number);
-    else if (result == 0)
+    if (result < 0)
+        return result;
+    if (actor == NULL) {
         inc->channel.page->has_time = 1;
-    return result;
+        return leave_one(inc);
+    }
+    ward__channel_begin(&inc->channel, actor->mailbox.done_number);
+    return 0;
 }
 
 /* Nothing refers to it any more. */
