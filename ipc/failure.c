@@ -10,6 +10,7 @@
 #include <ward/error.h>
 
 #include "ipc/fault.h"
+#include "ipc/scan.h"
 #include "ipc/text.h"
 
 /* ---- the taker ---- */
@@ -105,6 +106,12 @@ ward__take_list(struct ward__taker *in)
     if (in->error < 0)
         return list;
     list = (ward_raw){in->cursor.at, (size_t)(in->cursor.end - in->cursor.at)};
+    if (!in->is_trusted &&
+        ward__scan_within(list.data, list.size, WARD__SCAN_DEPTH - 1) !=
+            (int64_t)list.size) {
+        ward__taker_fail(in, -WARD_EPROTOCOL);
+        return (ward_raw){NULL, 0};
+    }
     in->cursor.at = in->cursor.end;
     return list;
 }

@@ -2,7 +2,7 @@
  * Failure records on the wire, and the taker: a reader with a sticky error, for records with a
  * fixed order of fields.
  *
- * Used by: wire.c. Uses: read.h, pack.h, message.h (the arena).
+ * Used by: wire.c. Uses: read.h, scan.h, pack.h, message.h (the arena).
  */
 #ifndef WARD_IPC_FAILURE_H
 #define WARD_IPC_FAILURE_H
@@ -17,6 +17,7 @@
 struct ward__taker {
     struct ward__cursor cursor;
     struct ward_arena *arena; /* borrowed: where strings go */
+    bool is_trusted;          /* whoever packed it has scanned it */
     int error;
 };
 
@@ -27,7 +28,7 @@ bool ward__take_bool(struct ward__taker *in);
 ward_ref ward__take_ref(struct ward__taker *in);
 ward_bytes ward__take_bytes(struct ward__taker *in);
 void ward__take_array(struct ward__taker *in, uint32_t count); /* its head */
-/* An array that is the last of all: the rest. Whole and well-formed if the bytes were scanned. */
+/* An array that is the last of all: the rest. Scanned here, where that is not trusted. */
 ward_raw ward__take_list(struct ward__taker *in);
 /* A string of at most `max` bytes without NUL, copied; nil is "". */
 const char *ward__take_string(struct ward__taker *in, size_t max);

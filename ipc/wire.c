@@ -10,7 +10,6 @@
 
 #include "ipc/failure.h"
 #include "ipc/frame.h"
-#include "ipc/scan.h"
 
 /* ---- packing ---- */
 
@@ -525,13 +524,13 @@ ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame
                 struct ward_arena *arena)
 {
     const uint8_t *data = bytes.data;
-    struct ward__taker in = {.cursor = {data, data + bytes.size}, .arena = arena};
+    struct ward__taker in = {.cursor = {data, data + bytes.size},
+                             .arena = arena,
+                             .is_trusted = !is_from_worker};
     const struct reader *reader;
     uint64_t kind;
     uint32_t count;
 
-    if (is_from_worker && ward__scan(data, bytes.size) != (int64_t)bytes.size)
-        return -WARD_EPROTOCOL;
     if (ward__read_array(&in.cursor, &count) < 0)
         return -WARD_EPROTOCOL;
     kind = ward__take_uint(&in, sizeof readers / sizeof readers[0] - 1);

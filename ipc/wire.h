@@ -218,8 +218,8 @@ struct ward__frame {
 
 /*
  * Reads one frame that is not empty. 0; -WARD_EPROTOCOL: the bytes are no frame of ours; -ENOMEM.
- * `is_from_worker` says which kinds are allowed; and what comes from a worker is scanned first, while
- * what the host packed itself is not.
+ * `is_from_worker` says which kinds are allowed; and of what comes from a worker the values are
+ * scanned, which nothing here reads, while those that the host packed itself are not.
  */
 int ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
                     struct ward_arena *arena);

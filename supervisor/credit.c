@@ -44,8 +44,12 @@ static struct ward__credit *
 find(struct ward__incarnation *sender, struct ward__actor *to)
 {
     struct ward__credit key = {.to = to};
+    struct ward__credit *recent = sender->recent_credit;
 
-    return RB_FIND(ward__credit_tree, &sender->credits, &key);
+    if (recent == NULL || recent->to != to)
+        recent = RB_FIND(ward__credit_tree, &sender->credits, &key);
+    sender->recent_credit = recent;
+    return recent;
 }
 
 static struct ward__credit *
@@ -95,6 +99,8 @@ forget(struct ward__credit *credit)
 {
     stop_waiting(credit);
     leave_line(credit);
+    if (credit->sender->recent_credit == credit)
+        credit->sender->recent_credit = NULL;
     RB_REMOVE(ward__credit_tree, &credit->sender->credits, credit);
     LIST_REMOVE(credit, of_target);
     credit->to->credit_count--;

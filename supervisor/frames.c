@@ -128,9 +128,7 @@ handle_ask(struct ward__incarnation *inc, const struct ward__frame *frame)
     if (!pays(inc, to, frame))
         return;
     if (to->spec.mailbox.when_full == WARD_WAIT)
-        if (to->spec.mailbox.when_full == WARD_WAIT)
-            from.promise =
-                promise(inc, to); /* elsewhere the asker can be told the truth */
+        from.promise = promise(inc, to); /* elsewhere the asker can be told the truth */
     result = ask_for(inc, &from, to, ask);
     if (result < 0)
         refuse(inc, ask->request, result);

@@ -44,10 +44,11 @@ struct ward__incarnation {
     bool is_cleanup;           /* only runs post_stop */
     enum ward__stage stage;
     struct ward__channel channel;
-    struct ward__credit_tree credits; /* owned: with those it sends to */
-    size_t unwritten;                 /* bytes posted since it was tried to write */
-    bool is_write_due;                /* when this turn ends, or the loop turns next */
-    bool is_in_turn;                  /* it is the former */
+    struct ward__credit_tree credits;   /* owned: with those it sends to */
+    struct ward__credit *recent_credit; /* the one of them that was looked for last */
+    size_t unwritten;                   /* bytes posted since it was tried to write */
+    bool is_write_due;                  /* when this turn ends, or the loop turns next */
+    bool is_in_turn;                    /* it is the former */
     TAILQ_ENTRY(ward__incarnation) due;
     uint64_t done_before;   /* messages, when it began */
     bool is_busy, may_poll; /* poll.c, with the next two */
