@@ -9,6 +9,9 @@
 /* A handler has no other way to know it; NULL: this is no worker (yet). */
 static struct ward__page *crash_page;
 enum { CRASH_STACK = 32768 };
+/* Owned, for ever. It is not an array here: what a worker writes would lie in pages between others, and
+ * each has to copy what it writes. */
+static void *crash_stack;
 
 static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
 
@@ -44,11 +47,11 @@ note_fault(int signal, siginfo_t *info, void *context)
 void
 ward__crash_prepare(void)
 {
-    /* Not static: what every worker writes lies in one page then, which each has to copy. */
-    stack_t stack = {.ss_sp = malloc(CRASH_STACK), .ss_size = CRASH_STACK};
+    stack_t stack = {.ss_size = CRASH_STACK};
     struct sigaction action = {.sa_sigaction = note_fault,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
 
+    crash_stack = stack.ss_sp = malloc(CRASH_STACK);
     sigemptyset(&action.sa_mask);
     if (stack.ss_sp != NULL) /* else an overflow is not noted */
         sigaltstack(&stack, NULL);
