@@ -51,7 +51,9 @@ ward__crash_prepare(void)
     struct sigaction action = {.sa_sigaction = note_fault,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
 
-    crash_stack = stack.ss_sp = malloc(CRASH_STACK);
+    if (crash_stack == NULL)
+        crash_stack = malloc(CRASH_STACK);
+    stack.ss_sp = crash_stack;
     sigemptyset(&action.sa_mask);
     if (stack.ss_sp != NULL) /* else an overflow is not noted */
         sigaltstack(&stack, NULL);
