@@ -53,9 +53,12 @@ ward__burial_bound(struct ward_system *sys)
     bury_all_but(sys, WAITING_MOST);
 }
 
-void
+bool
 ward__burial_finish(struct ward_system *sys)
 {
+    bool is_any = sys->burial.count > 0;
+
     bury_all_but(sys, 0);
     ward__timer_cancel(&sys->loop, &sys->burial.due);
+    return is_any;
 }

@@ -3,11 +3,12 @@
  * when the next one is at work: a kernel that wakes that one on the host's own processor lets it
  * wait until the host sleeps. Few of the dead lie so; in a storm each makes room for the next.
  *
- * Used by: incarnation.c, system.c, run.c, turn.c. Uses: incarnation.h, loop.h.
+ * Used by: incarnation.c, server.c, system.c, run.c, turn.c. Uses: incarnation.h, loop.h.
  */
 #ifndef WARD_SUPERVISOR_BURIAL_H
 #define WARD_SUPERVISOR_BURIAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <bsd/sys/queue.h>
@@ -30,7 +31,7 @@ void ward__burial_add(struct ward__incarnation *inc);
 
 /* When all else is done that is due: the oldest make room. */
 void ward__burial_bound(struct ward_system *sys);
-/* All of them, now. */
-void ward__burial_finish(struct ward_system *sys);
+/* All of them, now: true if there were any. */
+bool ward__burial_finish(struct ward_system *sys);
 
 #endif

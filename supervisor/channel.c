@@ -75,6 +75,14 @@ page_bytes(size_t frame_bytes)
     return (WARD__PAGE_SIZE + outbox + 4095) & ~(size_t)4095;
 }
 
+static void
+unmap_page(struct ward__channel *channel)
+{
+    if (channel->page != NULL)
+        munmap(channel->page, WARD__PAGE_SIZE + channel->outbox_size);
+    channel->page = NULL;
+}
+
 int
 ward__channel_open(struct ward__channel *channel, size_t frame_bytes, int *worker_end,
                    int *page_fd)
@@ -95,7 +103,7 @@ ward__channel_open(struct ward__channel *channel, size_t frame_bytes, int *worke
         ward__fd_close(&memory);
         ward__fd_close(&ends[0]);
         ward__fd_close(&ends[1]);
-        ward__channel_close(channel);
+        unmap_page(channel);
         return result;
     }
     ward__framebuf_init(&channel->in, frame_bytes);
@@ -119,8 +127,7 @@ void
 ward__channel_close(struct ward__channel *channel)
 {
     ward__fd_close(&channel->fd);
-    if (channel->page != NULL)
-        munmap(channel->page, WARD__PAGE_SIZE + channel->outbox_size);
+    unmap_page(channel);
     ward__framebuf_done(&channel->in);
     ward__sink_done(&channel->lane);
     ward__channel_init(channel);

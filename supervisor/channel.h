@@ -48,7 +48,7 @@ struct ward__hand {
 void ward__channel_init(struct ward__channel *channel);
 
 /* Opens both ends. The worker's, a socket and a memfd, are the caller's to close. 0; -EMFILE,
- * -ENFILE, -ENOMEM. */
+ * -ENFILE, -ENOMEM, and then it is as it was. */
 int ward__channel_open(struct ward__channel *channel, size_t frame_bytes, int *worker_end,
                        int *page_fd);
 /* The number of the last message that is done: before anything is written. */

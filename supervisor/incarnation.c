@@ -1,7 +1,6 @@
 #include "supervisor/incarnation.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -157,37 +156,6 @@ ward__incarnation_new_spare(struct ward_system *sys, struct ward__incarnation **
     else
         *made = inc;
     return result;
-}
-
-/* What is made ahead leaves a descriptor: to begin a process takes three, and one that died gives
- * back two. */
-static int
-leave_one(const struct ward__incarnation *spare)
-{
-    int fd = WARD__SYS(fcntl(spare->page_fd, F_DUPFD_CLOEXEC, 0));
-
-    if (fd < 0)
-        return -errno;
-    ward__fd_close(&fd);
-    return 0;
-}
-
-int
-ward__incarnation_open(struct ward__incarnation *inc)
-{
-    const struct ward__actor *actor = inc->actor;
-    size_t frame_bytes = actor != NULL ? actor->frame_bytes : inc->sys->frame_bytes;
-    int result =
-        ward__channel_open(&inc->channel, frame_bytes, &inc->worker_end, &inc->page_fd);
-
-    if (result < 0)
-        return result;
-    if (actor == NULL) {
-        inc->channel.page->has_time = 1;
-        return leave_one(inc);
-    }
-    ward__channel_begin(&inc->channel, actor->mailbox.done_number);
-    return 0;
 }
 
 /* Nothing refers to it any more. */

@@ -94,9 +94,6 @@ int ward__incarnation_new(struct ward__actor *actor, bool is_cleanup,
                           const struct ward__go *go);
 /* A process is asked for that has no actor yet. 0; or a negative code, and there is none. */
 int ward__incarnation_new_spare(struct ward_system *sys, struct ward__incarnation **made);
-/* Makes socket and page, when the request can be sent: a crowd that waits for the fork server has
- * no descriptors. 0, or a negative code. */
-int ward__incarnation_open(struct ward__incarnation *inc);
 void ward__incarnation_free(struct ward__incarnation *inc);
 /* It is dead and not its actor's any more. What it had is given back later (burial.h). */
 void ward__incarnation_bury(struct ward__incarnation *inc);

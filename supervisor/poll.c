@@ -175,9 +175,8 @@ find_news(struct ward__poll *poll)
 }
 
 static struct ward__incarnation *
-look_for_news(struct ward__poll *poll)
+look_for_news(struct ward__poll *poll, int64_t end)
 {
-    int64_t end = ward__clock_us() + poll->limit_us;
     struct ward__incarnation *inc;
 
     do {
@@ -197,28 +196,38 @@ static bool
 look(struct ward_system *sys)
 {
     struct ward__poll *poll = &sys->poll;
+    int64_t end = ward__clock_us() + poll->limit_us;
     struct ward__incarnation *inc;
+    bool is_soon, is_any;
 
     read_known(poll);
-    inc = look_for_news(poll);
-    if (inc == NULL || !ward__incarnation_look(inc)) {
+    inc = look_for_news(poll, end);
+    /* Who yields a core may get it back much later. */
+    is_soon = inc != NULL && ward__clock_us() < end + poll->limit_us;
+    is_any = inc != NULL && ward__incarnation_look(inc);
+    if (is_soon && is_any)
+        ward__patience_won(&poll->patience);
+    else
         ward__patience_lost(&poll->patience);
-        return false;
-    }
-    ward__patience_won(&poll->patience);
-    return true;
+    return is_any;
+}
+
+/* How long it slept. */
+static int64_t
+sleep_once(struct ward_system *sys)
+{
+    int64_t begun = ward__clock_us();
+
+    ward__loop_turn(&sys->loop, true);
+    sys->poll.turned_at = ward__clock_us();
+    return sys->poll.turned_at - begun;
 }
 
 static void
 sleep_and_learn(struct ward_system *sys)
 {
-    struct ward__poll *poll = &sys->poll;
-    int64_t begun = ward__clock_us();
-
-    ward__loop_turn(&sys->loop, true);
-    poll->turned_at = ward__clock_us();
-    if (poll->turned_at - begun < poll->limit_us)
-        ward__patience_won(&poll->patience);
+    if (sleep_once(sys) < sys->poll.limit_us)
+        ward__patience_slept_shortly(&sys->poll.patience);
 }
 
 /* Who answers at once, again and again, does not keep the loop from all others for longer than one
@@ -244,5 +253,5 @@ ward__poll_turn(struct ward_system *sys)
     else if (is_turn_due(&sys->poll))
         ward__loop_turn(&sys->loop, false);
     else if (!look(sys))
-        sleep_and_learn(sys);
+        (void)sleep_once(sys); /* it was in vain, however short the rest is */
 }

@@ -1,6 +1,7 @@
 #include "supervisor/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <ward/error.h>
 
 #include "ipc/clock.h"
+#include "ipc/fault.h"
 #include "ipc/fds.h"
 #include "supervisor/control.h"
 #include "supervisor/incarnation.h"
@@ -207,6 +209,59 @@ is_unsent_spawn(const struct ward__incarnation *inc)
     return inc->is_spawning && inc->is_unsent;
 }
 
+/* What is made ahead leaves a descriptor: to begin a process takes three, and one that died gives
+ * back two. */
+static int
+leave_one(const struct ward__incarnation *spare)
+{
+    int fd = WARD__SYS(fcntl(spare->page_fd, F_DUPFD_CLOEXEC, 0));
+
+    if (fd < 0)
+        return -errno;
+    ward__fd_close(&fd);
+    return 0;
+}
+
+static int
+open_channel(struct ward__incarnation *inc)
+{
+    const struct ward__actor *actor = inc->actor;
+    size_t frame_bytes = actor != NULL ? actor->frame_bytes : inc->sys->frame_bytes;
+
+    return ward__channel_open(&inc->channel, frame_bytes, &inc->worker_end,
+                              &inc->page_fd);
+}
+
+/* An actor comes before what the dead have left, and before processes for nobody. */
+static bool
+make_room(struct ward_system *sys)
+{
+    if (ward__burial_finish(sys))
+        return true;
+    return ward__spares_give_up(sys);
+}
+
+/* Socket and page, when the request can be sent: a crowd that waits for the fork server has no
+ * descriptors. */
+static int
+open_incarnation(struct ward__incarnation *inc)
+{
+    const struct ward__actor *actor = inc->actor;
+    int result = open_channel(inc);
+
+    while ((result == -EMFILE || result == -ENFILE) && actor != NULL &&
+           make_room(inc->sys))
+        result = open_channel(inc);
+    if (result < 0)
+        return result;
+    if (actor == NULL) {
+        inc->channel.page->has_time = 1;
+        return leave_one(inc);
+    }
+    ward__channel_begin(&inc->channel, actor->mailbox.done_number);
+    return 0;
+}
+
 /* Sends what the socket takes. Descriptors in flight are limited for each user: then a pause
  * helps, the socket itself may be writable. */
 static void
@@ -217,7 +272,7 @@ send_queue(struct ward__link *link)
 
     while (link->is_up && (inc = TAILQ_FIRST(&link->queue)) != NULL) {
         int opened =
-            is_unsent_spawn(inc) && inc->worker_end < 0 ? ward__incarnation_open(inc) : 0;
+            is_unsent_spawn(inc) && inc->worker_end < 0 ? open_incarnation(inc) : 0;
         if (opened < 0) {
             refuse(link, inc, opened);
             continue;

@@ -103,6 +103,21 @@ ward__spares_taken(struct ward_system *sys)
         make_one(sys);
 }
 
+bool
+ward__spares_give_up(struct ward_system *sys)
+{
+    struct ward__spares *spares = &sys->spares;
+    struct ward__incarnation *inc;
+
+    if (spares->count == 0)
+        return false;
+    inc = spares->waiting[--spares->count];
+    spares->losses++;
+    ward__incarnation_kill(inc, WARD__DOOM_KILL, "");
+    ward__incarnation_free(inc);
+    return true;
+}
+
 void
 ward__spares_lose(struct ward__incarnation *inc)
 {

@@ -46,6 +46,9 @@ void ward__spares_want(struct ward_system *sys);
 /* A process is up, or a spare was made: see to the next one. */
 void ward__spares_refill(struct ward_system *sys);
 
+/* One of them, the latest, is given up for its descriptors: true if there was any. */
+bool ward__spares_give_up(struct ward_system *sys);
+
 /* This one is dead, or was never made: it can be taken no more. It is not freed. */
 void ward__spares_lose(struct ward__incarnation *inc);
 

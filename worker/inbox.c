@@ -54,23 +54,28 @@ receive_now(struct ward__worker *w, uint8_t *to, size_t size)
     return got;
 }
 
-/* Looks into the socket for a while, if that may pay. */
+/* Does it pay to look before sleeping? */
+static bool
+is_to_look(const struct ward__worker *w)
+{
+    return poll_limit(w) > 0 && ward__patience_pays(&w->inbox.patience);
+}
+
+/* Looks into the socket for a while. */
 static ssize_t
 look(struct ward__worker *w, uint8_t *to, size_t size)
 {
     struct ward__patience *patience = &w->inbox.patience;
-    int64_t begun;
+    int64_t begun = ward__clock_us();
     ssize_t got = -1;
 
     errno = EAGAIN;
-    if (!ward__patience_pays(patience) || poll_limit(w) == 0)
-        return got;
-    begun = ward__clock_us();
     while (got < 0 && errno == EAGAIN && ward__clock_us() - begun < poll_limit(w)) {
         sched_yield(); /* to the host, where it was woken on this very core */
         got = recv(w->channel, to, size, MSG_DONTWAIT);
     }
-    if (got < 0)
+    /* Who yields a core may get it back much later. */
+    if (got < 0 || ward__clock_us() - begun > 2 * poll_limit(w))
         ward__patience_lost(patience);
     else
         ward__patience_won(patience);
@@ -78,9 +83,10 @@ look(struct ward__worker *w, uint8_t *to, size_t size)
 }
 
 /* Sleeps. 1: readable; 0: the deadline has passed. Not in recv, where the host would wake us for
- * nothing: its reading of what we sent makes room in the socket, and recv wakes up for that, too. */
+ * nothing: its reading of what we sent makes room in the socket, and recv wakes up for that, too.
+ * `learns`: a short sleep says that looking would have paid, where nobody has looked. */
 static int
-wait_readable(struct ward__worker *w, int64_t deadline_ms)
+wait_readable(struct ward__worker *w, int64_t deadline_ms, bool learns)
 {
     struct pollfd poller = {.fd = w->channel, .events = POLLIN};
     int64_t limit = poll_limit(w), begun = limit > 0 ? ward__clock_us() : 0;
@@ -94,8 +100,8 @@ wait_readable(struct ward__worker *w, int64_t deadline_ms)
     } while (ready < 0 && errno == EINTR);
     if (ready < 0)
         _exit(errno);
-    if (limit > 0 && ward__clock_us() - begun < limit)
-        ward__patience_won(&w->inbox.patience);
+    if (learns && limit > 0 && ward__clock_us() - begun < limit)
+        ward__patience_slept_shortly(&w->inbox.patience);
     return ready != 0;
 }
 
@@ -105,9 +111,11 @@ receive(struct ward__worker *w, uint8_t *to, size_t size, int64_t deadline_ms)
 {
     ssize_t got = receive_now(w, to, size);
 
-    if (got < 0 && errno == EAGAIN && deadline_ms < 0)
+    bool looks = got < 0 && errno == EAGAIN && deadline_ms < 0 && is_to_look(w);
+
+    if (looks)
         got = look(w, to, size);
-    while (got < 0 && errno == EAGAIN && wait_readable(w, deadline_ms) != 0)
+    while (got < 0 && errno == EAGAIN && wait_readable(w, deadline_ms, !looks) != 0)
         got = receive_now(w, to, size);
     return got;
 }

@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,7 +124,8 @@ a_wrong_limit_is_named(void **state)
     assert_result(ward_spawn(h->ctx, &ref, &spec), -EINVAL);
 }
 
-/* Others are asked while large messages are under way, and a stop overtakes them. */
+/* Others are asked while large messages are under way, which nobody takes out just then, and a stop
+ * overtakes them. */
 static void
 large_messages_hold_up_neither_others_nor_a_stop(void **state)
 {
@@ -131,14 +133,17 @@ large_messages_hold_up_neither_others_nor_a_stop(void **state)
     struct harness *h = *state;
     ward_ref large = spawn_porter(h, "large", MOST);
     ward_ref other = spawn_porter(h, "other", 0);
+    pid_t pid = (pid_t)ward_process_id(h->sys, large);
     char *bytes = calloc(1, 16 << 20);
     size_t letters;
 
+    assert_int_equal(kill(pid, SIGSTOP), 0);
     for (int i = 0; i < MESSAGES; i++)
         assert_result(ward_tell(h->ctx, large, BIG, ((ward_bytes){bytes, 16 << 20})), 0);
     free(bytes);
     assert_int_equal(ask_number(h, other, PING), 1);
     assert_true(ward_mailbox_count(h->sys, large) > MESSAGES / 2);
+    assert_int_equal(kill(pid, SIGCONT), 0);
     assert_result(ward_stop(h->ctx, large), 0);
     await_event(h, WARD_EVENT_STOPPED, "/large");
     letters = count_letters(h, WARD_LETTER_STOPPED, "/large");

@@ -9,12 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 enum { NUMBER = 1, CRASH, READ, NOTHING };
 enum { SPARES = 2, SPARES_LOST = 3, MANY = 300 };
-enum { LONG_ARGS = 1 << 20 };
+enum { LONG_ARGS = 1 << 20, HOGGED_MOST = 256 };
 
 /* ---- workers ---- */
 
@@ -204,6 +205,51 @@ descriptors_come_to_one_that_is_made_for_them(void **state)
     assert_false(is_one_of((pid_t)ward_process_id(h->sys, ref), pids));
     close(ends[0]);
     close(ends[1]);
+}
+
+/* All that this process may have. */
+static size_t
+hog(int fds[HOGGED_MOST])
+{
+    size_t count = 0;
+    int fd;
+
+    while (count < HOGGED_MOST && (fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)) >= 0)
+        fds[count++] = fd;
+    assert_int_equal(errno, EMFILE);
+    return count;
+}
+
+/* It comes back at once, with what the dead one had and the spares have. */
+static void
+actor_that_can_take_none_is_not_kept_down_by_them(void **state)
+{
+    struct harness *h = *state;
+    struct rlimit limit, before;
+    int fds[HOGGED_MOST];
+    pid_t pids[SPARES];
+    size_t count;
+    ward_ref ref;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit = before;
+    limit.rlim_cur = HOGGED_MOST;
+    begin(h, pids);
+    ref = spawn_up(h, &(ward_spec){.id = "large",
+                                   .behavior = &worker,
+                                   .strategy = &once,
+                                   .frame_bytes = 8 << 20});
+    await_spares(h, pids);
+    linger(h, 20);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    count = hog(fds);
+    ward_tell(h->ctx, ref, CRASH);
+    await_event(h, WARD_EVENT_RESTARTED, "/large");
+    assert_int_equal(count_events(h, WARD_EVENT_SPAWN_RETRY, NULL), 0);
+    assert_true(ask_number(h, ref, NUMBER) > 0);
+    while (count > 0)
+        close(fds[--count]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 /* The page is as large as the frames. */
@@ -501,6 +547,7 @@ main(void)
         TEST(restart_takes_one),
         TEST(descriptors_come_to_one_that_is_made_for_them),
         TEST(larger_frames_need_one_that_is_made_for_them),
+        TEST(actor_that_can_take_none_is_not_kept_down_by_them),
         TEST(long_arguments_come_to_one),
         TEST(killed_spare_is_replaced_and_nobody_is_told),
         TEST(dead_spare_is_not_taken),

@@ -118,6 +118,13 @@ the_page_is_sealed_and_says_what_is_agreed(void **state)
 }
 
 static void
+pack_halt(struct ward__sink *sink, const void *what)
+{
+    (void)what;
+    ward__wire_halt(sink);
+}
+
+static void
 a_failed_opening_leaves_nothing_open(void **state)
 {
     int result = -1;
@@ -128,6 +135,7 @@ a_failed_opening_leaves_nothing_open(void **state)
         struct ward__channel other;
         int other_worker = -1, other_memory = -1;
         ward__channel_init(&other);
+        assert_int_equal(ward__channel_say(&other, pack_halt, NULL), 0);
         ward__fault_arm(WARD__ROLE_HOST, n, EMFILE);
         result = ward__channel_open(&other, FRAME_BYTES, &other_worker, &other_memory);
         ward__fault_disarm();
@@ -139,6 +147,8 @@ a_failed_opening_leaves_nothing_open(void **state)
             assert_int_equal(other.fd, -1);
             assert_int_equal(other_worker, -1);
         }
+        assert_int_equal(other.lane_frames, 1); /* what was said is not lost */
+        assert_true(ward__channel_unsaid(&other) > 0);
         ward__channel_close(&other);
         ward__fd_close(&other_worker);
         ward__fd_close(&other_memory);
