@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-enum { WARD__PATIENCE_MOST = 8, WARD__PATIENCE_DOUBT_MOST = 127 };
+enum { WARD__PATIENCE_MOST = 8, WARD__PATIENCE_DOUBT_MOST = 1023 };
 
 /* All zero: it does not pay yet. */
 struct ward__patience {

@@ -78,7 +78,7 @@ WARD_API int ward_tell_values(ward_ctx *ctx, ward_ref to, const ward_value *valu
  * -WARD_ECRASHED: it died of it, or before it answered; -WARD_ESTOPPED;
  * -WARD_EUNHANDLED; -EDEADLK: it is asking us (a host with threads may answer in another one), or
  * we ask ourselves, or (host) inside a callback; -ECANCELED (worker): this actor is being stopped.
- * timeout_ms may be WARD_INFINITE in a worker only.
+ * timeout_ms is more than 0 (else -EINVAL), and may be WARD_INFINITE in a worker only.
  */
 WARD_API int ward_ask_values(ward_ctx *ctx, ward_ref to, ward_message **reply,
                              int timeout_ms, const ward_value *values, size_t count);

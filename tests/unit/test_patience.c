@@ -56,7 +56,8 @@ four_looks_in_vain_end_the_best_luck(void **state)
 static void
 where_it_never_pays_it_is_tried_more_and_more_seldom(void **state)
 {
-    static const unsigned expected[] = {1, 2, 4, 8, 16, 32, 64, 128, 128, 128};
+    static const unsigned expected[] = {1,  2,   4,   8,   16,   32,
+                                        64, 128, 256, 512, 1024, 1024};
     struct ward__patience patience = {0};
 
     (void)state;
