@@ -8,14 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/raw_child.h"
 #include "bench/tree.h"
 
 /* ---- children ---- */
-
-struct child {
-    pid_t pid;
-    int fd;
-};
 
 static bool
 put(int fd)
@@ -33,35 +29,17 @@ get(int fd)
 
 /* Says that it is there, and a byte for each that it is sent. It keeps what it was born with of
  * its siblings' descriptors: closing them would take time. */
-static _Noreturn void
+static void
 be_child(int fd)
 {
     do
         if (!put(fd))
             break;
     while (get(fd));
-    _exit(0);
 }
 
 static int
-start(struct child *child)
-{
-    int ends[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
-        return bench_fail("socketpair", errno);
-    child->pid = fork();
-    if (child->pid < 0)
-        return bench_fail("fork", errno);
-    if (child->pid == 0)
-        be_child(ends[1]);
-    close(ends[1]);
-    child->fd = ends[0];
-    return 0;
-}
-
-static int
-hear_all(const struct child *children, long count)
+hear_all(const struct raw_child *children, long count)
 {
     for (long i = 0; i < count; i++)
         if (!get(children[i].fd))
@@ -70,23 +48,23 @@ hear_all(const struct child *children, long count)
 }
 
 static int
-start_all(struct child *children, long count)
+start_all(struct raw_child *children, long count)
 {
     for (long i = 0; i < count; i++)
-        if (start(&children[i]) < 0)
+        if (raw_child_start(&children[i], be_child) < 0)
             return -1;
     return hear_all(children, count);
 }
 
 static void
-kill_all(const struct child *children, long count)
+kill_all(const struct raw_child *children, long count)
 {
     for (long i = 0; i < count; i++)
         kill(children[i].pid, SIGKILL);
 }
 
 static void
-end_all(struct child *children, long count)
+end_all(struct raw_child *children, long count)
 {
     kill_all(children, count);
     for (long i = 0; i < count; i++)
@@ -94,12 +72,12 @@ end_all(struct child *children, long count)
     free(children);
 }
 
-static struct child *
+static struct raw_child *
 make_room(long count)
 {
     if (bench_descriptors(count + 64) < 0)
         return NULL;
-    return calloc((size_t)count, sizeof(struct child));
+    return calloc((size_t)count, sizeof(struct raw_child));
 }
 
 /* ---- all at once ---- */
@@ -107,7 +85,7 @@ make_room(long count)
 int
 raw_crowd_start(const struct bench_size *size, double *values)
 {
-    struct child *children = make_room(size->count);
+    struct raw_child *children = make_room(size->count);
     double begun = bench_now_us();
 
     if (children == NULL || start_all(children, size->count) < 0)
@@ -120,7 +98,7 @@ raw_crowd_start(const struct bench_size *size, double *values)
 int
 raw_crowd_memory(const struct bench_size *size, double *values)
 {
-    struct child *children = make_room(size->count);
+    struct raw_child *children = make_room(size->count);
     double before[TREE_GENERATIONS], after[TREE_GENERATIONS];
 
     if (children == NULL || tree_add_up(getpid(), tree_memory, before) < 0 ||
@@ -137,7 +115,7 @@ raw_crowd_memory(const struct bench_size *size, double *values)
 int
 raw_crowd_sit(long count, int channel)
 {
-    struct child *children = make_room(count);
+    struct raw_child *children = make_room(count);
 
     if (children == NULL || start_all(children, count) < 0 || !put(channel))
         return -1;
@@ -149,14 +127,14 @@ raw_crowd_sit(long count, int channel)
 /* ---- all dead at once ---- */
 
 static int
-revive_all(struct child *children, long count)
+revive_all(struct raw_child *children, long count)
 {
     kill_all(children, count);
     for (long i = 0; i < count; i++) {
         if (waitpid(children[i].pid, NULL, 0) < 0)
             return bench_fail("waitpid", errno);
         close(children[i].fd);
-        if (start(&children[i]) < 0)
+        if (raw_child_start(&children[i], be_child) < 0)
             return -1;
     }
     if (hear_all(children, count) < 0)
@@ -166,45 +144,30 @@ revive_all(struct child *children, long count)
     return hear_all(children, count);
 }
 
-/* One of the parents: says that its children are there, and again that they are. */
-static _Noreturn void
-be_parent(int channel, long count)
-{
-    struct child *children = make_room(count);
+static long children_of_each;
 
-    if (children == NULL || start_all(children, count) < 0 || !put(channel) ||
-        !get(channel) || revive_all(children, count) < 0 || !put(channel))
+/* One of the parents: says that its children are there, and again that they are. */
+static void
+be_parent(int channel)
+{
+    struct raw_child *children = make_room(children_of_each);
+
+    if (children == NULL || start_all(children, children_of_each) < 0 || !put(channel) ||
+        !get(channel) || revive_all(children, children_of_each) < 0 || !put(channel))
         _exit(1);
     get(channel);
-    end_all(children, count);
-    _exit(0);
-}
-
-static int
-start_parent(struct child *parent, long count)
-{
-    int ends[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-        return bench_fail("socketpair", errno);
-    parent->pid = fork();
-    if (parent->pid < 0)
-        return bench_fail("fork", errno);
-    if (parent->pid == 0)
-        be_parent(ends[1], count);
-    close(ends[1]);
-    parent->fd = ends[0];
-    return 0;
+    end_all(children, children_of_each);
 }
 
 static int
 storm(long count, long parents_count, double *took_ms)
 {
-    struct child parents[64] = {0};
+    struct raw_child parents[64] = {0};
     double begun;
 
+    children_of_each = count / parents_count;
     for (long i = 0; i < parents_count; i++)
-        if (start_parent(&parents[i], count / parents_count) < 0)
+        if (raw_child_start(&parents[i], be_parent) < 0)
             return -1;
     if (hear_all(parents, parents_count) < 0)
         return -1;

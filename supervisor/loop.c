@@ -73,6 +73,13 @@ fire_due(struct ward__loop *loop)
     }
 }
 
+static void
+set_anew(struct ward__loop *loop)
+{
+    loop->set_to = -1;
+    set_timerfd(loop);
+}
+
 /* A deadline that was cancelled may have left the timerfd readable for nothing. */
 void
 ward__loop_quieten(struct ward__loop *loop)
@@ -88,17 +95,14 @@ ward__loop_quieten(struct ward__loop *loop)
     first = first_deadline(loop);
     if (first != NULL && first->at <= now)
         return;
-    loop->set_to = -1;
-    set_timerfd(loop);
+    set_anew(loop);
 }
 
 void
 ward__loop_rest(struct ward__loop *loop)
 {
-    if (loop->set_to == 0 || first_deadline(loop) != NULL)
-        return;
-    loop->set_to = -1;
-    set_timerfd(loop);
+    if (loop->set_to != 0 && first_deadline(loop) == NULL)
+        set_anew(loop);
 }
 
 static void

@@ -61,12 +61,22 @@ ward__spares_want(struct ward_system *sys)
 
 /* ---- taking ---- */
 
-static void
+static struct ward__incarnation *
 remove_at(struct ward__spares *spares, size_t at)
 {
+    struct ward__incarnation *inc = spares->waiting[at];
+
     spares->count--;
     memmove(&spares->waiting[at], &spares->waiting[at + 1],
             (spares->count - at) * sizeof spares->waiting[0]);
+    return inc;
+}
+
+static struct ward__incarnation *
+lose_at(struct ward__spares *spares, size_t at)
+{
+    spares->losses++;
+    return remove_at(spares, at);
 }
 
 /* The loop may not have heard of it yet. */
@@ -87,11 +97,9 @@ ward__spares_take(struct ward_system *sys, const struct ward__actor *actor)
     if (actor->fd_count > 0 || actor->frame_bytes != sys->frame_bytes)
         return NULL;
     while (spares->count > 0) {
-        struct ward__incarnation *inc = spares->waiting[0];
-        remove_at(spares, 0);
-        if (!is_dead(inc))
-            return inc;
-        spares->losses++; /* and the loop sees to its end */
+        if (!is_dead(spares->waiting[0]))
+            return remove_at(spares, 0);
+        lose_at(spares, 0); /* and the loop sees to its end */
     }
     return NULL;
 }
@@ -111,8 +119,7 @@ ward__spares_give_up(struct ward_system *sys)
 
     if (spares->count == 0)
         return false;
-    inc = spares->waiting[--spares->count];
-    spares->losses++;
+    inc = lose_at(spares, spares->count - 1);
     ward__incarnation_kill(inc, WARD__DOOM_KILL, "");
     ward__incarnation_free(inc);
     return true;
@@ -126,8 +133,7 @@ ward__spares_lose(struct ward__incarnation *inc)
     for (size_t i = 0; i < spares->count; i++) {
         if (spares->waiting[i] != inc)
             continue;
-        remove_at(spares, i);
-        spares->losses++;
+        lose_at(spares, i);
         ward__spares_refill(inc->sys);
         return;
     }

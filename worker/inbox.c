@@ -110,7 +110,6 @@ static ssize_t
 receive(struct ward__worker *w, uint8_t *to, size_t size, int64_t deadline_ms)
 {
     ssize_t got = receive_now(w, to, size);
-
     bool looks = got < 0 && errno == EAGAIN && deadline_ms < 0 && is_to_look(w);
 
     if (looks)

@@ -92,11 +92,12 @@ typedef struct ward_system_options {
 WARD_API int ward_early(void);
 
 /*
- * [host] A new system; it takes four descriptors (five if `.threaded`), a zygote two, each worker two, and
- * so does each of at most two processes that are made ahead once the first actor has started: who
- * starts next gets one at once. They are no actors and count nowhere. Calls ward_early if nobody did. `options` is copied;
- * NULL: all defaults. On any thread, which may end before the system. 0; -EINVAL; as ward_early;
- * -ETIMEDOUT: the zygote did not answer in 2 s; -EAGAIN: no thread could be made.
+ * [host] A new system. It takes four descriptors (five if `.threaded`), its zygote two and each
+ * worker two; so does each of at most two processes that are made ahead once the first actor has
+ * started: who starts next gets one at once. They are no actors and count nowhere. Calls
+ * ward_early if nobody did. `options` is copied; NULL: all defaults. On any thread, which may end
+ * before the system. 0; -EINVAL; as ward_early; -ETIMEDOUT: the zygote did not answer in 2 s;
+ * -EAGAIN: no thread could be made.
  */
 WARD_API int ward_system_new(ward_system **sys, const ward_system_options *options);
 
