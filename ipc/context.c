@@ -29,27 +29,6 @@ ward__fork_watch(void)
     return 0;
 }
 
-int
-ward__ctx_check(const ward_ctx *ctx)
-{
-    return ctx != NULL ? ctx->verbs->check(ctx) : -EINVAL;
-}
-
-void
-ward__ctx_enter(ward_ctx *ctx)
-{
-    if (ctx->verbs->enter != NULL)
-        ctx->verbs->enter(ctx);
-}
-
-int
-ward__ctx_leave(ward_ctx *ctx, int result)
-{
-    if (ctx->verbs->leave != NULL)
-        ctx->verbs->leave(ctx);
-    return result;
-}
-
 /* One verb, entered and left. */
 #define CALL(ctx, call) (ward__ctx_enter(ctx), ward__ctx_leave(ctx, (ctx)->verbs->call))
 

@@ -8,6 +8,7 @@
 #ifndef WARD_IPC_CONTEXT_H
 #define WARD_IPC_CONTEXT_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,10 +51,27 @@ struct ward_ctx {
 };
 
 /* May it be used? 0; -EINVAL: NULL; what its check says. */
-int ward__ctx_check(const ward_ctx *ctx);
+static inline int
+ward__ctx_check(const ward_ctx *ctx)
+{
+    return ctx != NULL ? ctx->verbs->check(ctx) : -EINVAL;
+}
+
 /* Around the call of a verb; `leave` returns `result`. */
-void ward__ctx_enter(ward_ctx *ctx);
-int ward__ctx_leave(ward_ctx *ctx, int result);
+static inline void
+ward__ctx_enter(ward_ctx *ctx)
+{
+    if (ctx->verbs->enter != NULL)
+        ctx->verbs->enter(ctx);
+}
+
+static inline int
+ward__ctx_leave(ward_ctx *ctx, int result)
+{
+    if (ctx->verbs->leave != NULL)
+        ctx->verbs->leave(ctx);
+    return result;
+}
 
 /* A decider is running on this thread: every call of ward's is -EBUSY. */
 extern _Thread_local bool ward__is_in_decider

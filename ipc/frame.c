@@ -21,12 +21,6 @@ ward__framebuf_done(struct ward__framebuf *buf)
     *buf = (struct ward__framebuf){.maximum = buf->maximum};
 }
 
-size_t
-ward__framebuf_held(const struct ward__framebuf *buf)
-{
-    return buf->tail - buf->head;
-}
-
 /* How many bytes are missing to the end of the frame that has begun; 0 if none has, or if
  * its length is one that the next call will refuse. */
 static size_t
@@ -96,24 +90,6 @@ ward__framebuf_feed(struct ward__framebuf *buf, const void *data, size_t size)
         memcpy(buf->data + buf->tail, data, size);
     buf->tail += size;
     return 0;
-}
-
-int
-ward__framebuf_next(struct ward__framebuf *buf, ward_bytes *frame)
-{
-    size_t held = ward__framebuf_held(buf);
-    uint32_t length;
-
-    if (held < WARD__FRAME_PREFIX)
-        return 0;
-    length = ward__frame_load_length(buf->data + buf->head);
-    if (length > buf->maximum)
-        return -WARD_EPROTOCOL;
-    if (held - WARD__FRAME_PREFIX < length)
-        return 0;
-    *frame = (ward_bytes){buf->data + buf->head + WARD__FRAME_PREFIX, length};
-    buf->head += WARD__FRAME_PREFIX + (size_t)length;
-    return 1;
 }
 
 void

@@ -9,10 +9,13 @@
 #ifndef WARD_IPC_FRAME_H
 #define WARD_IPC_FRAME_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include <ward/error.h>
 #include <ward/value.h>
 
 enum { WARD__FRAME_PREFIX = 4 };
@@ -20,15 +23,18 @@ enum { WARD__FRAME_PREFIX = 4 };
 static inline void
 ward__frame_store_length(uint8_t prefix[WARD__FRAME_PREFIX], uint32_t length)
 {
-    for (int i = 0; i < WARD__FRAME_PREFIX; i++)
-        prefix[i] = (uint8_t)(length >> 8 * i);
+    uint32_t little = htole32(length);
+
+    memcpy(prefix, &little, sizeof little);
 }
 
 static inline uint32_t
 ward__frame_load_length(const uint8_t prefix[WARD__FRAME_PREFIX])
 {
-    return (uint32_t)prefix[0] | (uint32_t)prefix[1] << 8 | (uint32_t)prefix[2] << 16 |
-           (uint32_t)prefix[3] << 24;
+    uint32_t little;
+
+    memcpy(&little, prefix, sizeof little);
+    return le32toh(little);
 }
 
 struct ward__framebuf {
@@ -55,12 +61,33 @@ void ward__framebuf_filled(struct ward__framebuf *buf, size_t size);
 /* Appends bytes. 0; -ENOMEM. */
 int ward__framebuf_feed(struct ward__framebuf *buf, const void *data, size_t size);
 
+/* Bytes held that are not taken yet. */
+static inline size_t
+ward__framebuf_held(const struct ward__framebuf *buf)
+{
+    return buf->tail - buf->head;
+}
+
 /* The next whole frame, without its prefix, valid until room is asked for: 1; 0: there is
  * none yet; -WARD_EPROTOCOL: its length is above the maximum. */
-int ward__framebuf_next(struct ward__framebuf *buf, ward_bytes *frame);
+static inline int
+ward__framebuf_next(struct ward__framebuf *buf, ward_bytes *frame)
+{
+    size_t held = ward__framebuf_held(buf);
+    uint32_t length;
 
-/* Bytes held that are not taken yet. */
-size_t ward__framebuf_held(const struct ward__framebuf *buf);
+    *frame = (ward_bytes){NULL, 0};
+    if (held < WARD__FRAME_PREFIX)
+        return 0;
+    length = ward__frame_load_length(buf->data + buf->head);
+    if (length > buf->maximum)
+        return -WARD_EPROTOCOL;
+    if (held - WARD__FRAME_PREFIX < length)
+        return 0;
+    *frame = (ward_bytes){buf->data + buf->head + WARD__FRAME_PREFIX, length};
+    buf->head += WARD__FRAME_PREFIX + (size_t)length;
+    return 1;
+}
 
 /* Gives the memory back if nothing is held. */
 void ward__framebuf_shrink(struct ward__framebuf *buf);

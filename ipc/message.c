@@ -66,20 +66,6 @@ ward__arena_done(struct ward_arena *arena)
     }
 }
 
-int
-ward__message_init(ward_message *msg, int64_t type, ward_raw values,
-                   struct ward_arena *arena)
-{
-    struct ward__cursor body = {values.data, (const uint8_t *)values.data + values.size};
-    uint32_t count;
-
-    if (ward__read_array(&body, &count) < 0)
-        return -WARD_EPROTOCOL;
-    *msg = (ward_message){
-        .type = type, .values = values, .body = body, .count = count, .arena = arena};
-    return 0;
-}
-
 /* What ward__message_copy allocates: the message, its arena, and the values behind. */
 struct owned_message {
     ward_message message;

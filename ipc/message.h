@@ -33,8 +33,25 @@ struct ward_message {
 };
 
 /* Fills a view of `values`, an array. 0; -WARD_EPROTOCOL: it is no array. */
-int ward__message_init(ward_message *msg, int64_t type, ward_raw values,
-                       struct ward_arena *arena);
+static inline int
+ward__message_init(ward_message *msg, int64_t type, ward_raw values,
+                   struct ward_arena *arena)
+{
+    struct ward__cursor body = {values.data, (const uint8_t *)values.data + values.size};
+    uint32_t count;
+
+    if (ward__read_array(&body, &count) < 0)
+        return -WARD_EPROTOCOL;
+    *msg = (ward_message){
+        .type = type, /* all members: clearing first would cost more than all else */
+        .sender = {0, 0},
+        .attempt = 0,
+        .values = values,
+        .body = body,
+        .count = count,
+        .arena = arena};
+    return 0;
+}
 
 /* A message with its own copy of the values and its own arena, for ward_message_free; NULL
  * without memory or if it is no array. */

@@ -11,12 +11,6 @@
 #include "ipc/scan.h"
 
 void
-ward__sink_fixed(struct ward__sink *sink, uint8_t *data, size_t capacity)
-{
-    *sink = (struct ward__sink){.data = data, .capacity = capacity, .maximum = capacity};
-}
-
-void
 ward__sink_counting(struct ward__sink *sink)
 {
     *sink = (struct ward__sink){.maximum = SIZE_MAX, .is_counting = true};
@@ -185,12 +179,30 @@ pack_built(struct ward__sink *sink, const ward_builder *builder)
         pack_checked(sink, ward_builder_bytes(builder));
 }
 
+/* The usual: up to 255 bytes, packed as msgpack-c would, in one piece. */
+static bool
+pack_short_bytes(struct ward__sink *sink, ward_bytes bytes)
+{
+    uint8_t *to = bytes.size <= UINT8_MAX && bytes.data != NULL
+                      ? ward__sink_take(sink, 2 + bytes.size)
+                      : NULL;
+
+    if (to == NULL)
+        return false;
+    to[0] = 0xc4;
+    to[1] = (uint8_t)bytes.size;
+    memcpy(to + 2, bytes.data, bytes.size);
+    return true;
+}
+
 static void
 pack_body(struct ward__sink *sink, const ward_value *value)
 {
     msgpack_packer packer = ward__sink_packer(sink);
     ward_bytes bytes = value->as.bytes;
 
+    if (value->tag == WARD_VALUE_BYTES && pack_short_bytes(sink, bytes))
+        return;
     if (bytes.size > UINT32_MAX) {
         ward__sink_fail(sink, -EMSGSIZE);
     } else if (bytes.data == NULL && bytes.size > 0) {
@@ -245,7 +257,12 @@ ward__pack_value(struct ward__sink *sink, const ward_value *value)
 void
 ward__pack_values(struct ward__sink *sink, const ward_value *values, size_t count)
 {
-    ward__pack_array(sink, count);
+    uint8_t *to = count < 16 ? ward__sink_take(sink, 1) : NULL;
+
+    if (to != NULL)
+        *to = (uint8_t)(0x90 | count); /* the same in one piece */
+    else
+        ward__pack_array(sink, count);
     for (size_t i = 0; i < count; i++)
         ward__pack_value(sink, &values[i]);
 }

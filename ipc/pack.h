@@ -9,7 +9,6 @@
 #ifndef WARD_IPC_PACK_H
 #define WARD_IPC_PACK_H
 
-#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -30,7 +29,11 @@ struct ward__sink {
 };
 
 /* A sink over memory of the caller's. */
-void ward__sink_fixed(struct ward__sink *sink, uint8_t *data, size_t capacity);
+static inline void
+ward__sink_fixed(struct ward__sink *sink, uint8_t *data, size_t capacity)
+{
+    *sink = (struct ward__sink){.data = data, .capacity = capacity, .maximum = capacity};
+}
 /* A sink that only counts. */
 void ward__sink_counting(struct ward__sink *sink);
 /* A sink that grows up to `maximum`; nothing is allocated yet. */
@@ -41,16 +44,28 @@ void ward__sink_clear(struct ward__sink *sink);
 void ward__sink_write_more(struct ward__sink *sink, const void *data, size_t size);
 void ward__sink_fail(struct ward__sink *sink, int error);
 
+/* Where the next `size` bytes are to be written, which count as written; NULL: not without more ado. */
+static inline uint8_t *
+ward__sink_take(struct ward__sink *sink, size_t size)
+{
+    uint8_t *to = sink->data + sink->size;
+
+    if (size > sink->capacity - sink->size || sink->error != 0)
+        return NULL;
+    sink->size += size;
+    return to;
+}
+
 /* Inline, and so is the packer's callback: most of what is packed are heads of a few bytes. */
 static inline void
 ward__sink_write(struct ward__sink *sink, const void *data, size_t size)
 {
-    if (size > sink->capacity - sink->size || sink->error != 0 || size == 0) {
+    uint8_t *to = size > 0 ? ward__sink_take(sink, size) : NULL;
+
+    if (to != NULL)
+        memcpy(to, data, size);
+    else
         ward__sink_write_more(sink, data, size);
-        return;
-    }
-    memcpy(sink->data + sink->size, data, size);
-    sink->size += size;
 }
 
 static inline int
@@ -69,18 +84,11 @@ ward__sink_packer(struct ward__sink *sink)
     return packer;
 }
 
-/* A reference as it is packed: an ext of 16 bytes. */
-enum { WARD__REF_SIZE = 18 };
-
-static inline void
-ward__ref_store(uint8_t to[WARD__REF_SIZE], ward_ref ref)
+/* A number from 0 to 127 is packed as itself. */
+static inline bool
+ward__is_one_byte(int64_t number)
 {
-    uint64_t id = htobe64(ref.id), nonce = htobe64(ref.nonce);
-
-    to[0] = 0xd8;
-    to[1] = WARD__EXT_REF;
-    memcpy(to + 2, &id, sizeof id);
-    memcpy(to + 10, &nonce, sizeof nonce);
+    return number >= 0 && number < 0x80;
 }
 
 /* One part each; errors stick to the sink. */
@@ -90,9 +98,9 @@ void ward__pack_bool(struct ward__sink *sink, bool flag);
 void ward__pack_nil(struct ward__sink *sink);
 void ward__pack_string(struct ward__sink *sink, const char *text); /* NULL: nil */
 void ward__pack_bytes(struct ward__sink *sink, ward_bytes bytes);
-void ward__pack_ref(struct ward__sink *sink, ward_ref ref); /* nobody: nil */
-void ward__pack_array(struct ward__sink *sink, size_t count);
-void ward__pack_raw(struct ward__sink *sink, ward_raw raw); /* trusted bytes */
+void ward__pack_ref(struct ward__sink *sink, ward_ref ref);   /* nobody: nil */
+void ward__pack_array(struct ward__sink *sink, size_t count); /* its head */
+void ward__pack_raw(struct ward__sink *sink, ward_raw raw);   /* trusted bytes */
 /* One value of the user's: a bad one (raw that is not one value, an unfinished builder)
  * fails the sink with -EINVAL or the builder's error. */
 void ward__pack_value(struct ward__sink *sink, const ward_value *value);

@@ -123,6 +123,9 @@ ward__read_led(struct ward__cursor *in, struct ward__head *head)
     const struct lead *lead = &leads[*in->at - 0xc0];
     uint64_t number;
 
+    if (lead->form == FORM_BODY && lead->width == 1 && at < in->end &&
+        lead->kind != WARD__EXT)
+        return take_body(in, at + 1, head, lead->kind, *at); /* the usual: a short one */
     if (lead->form == FORM_BAD)
         return -WARD_EPROTOCOL;
     if (lead->form == FORM_FIXEXT)
@@ -167,7 +170,7 @@ refuse(struct ward__cursor *in, const uint8_t *begun, int error)
 }
 
 int
-ward__read_uint(struct ward__cursor *in, uint64_t max, uint64_t *out)
+ward__read_long_uint(struct ward__cursor *in, uint64_t max, uint64_t *out)
 {
     const uint8_t *begun = in->at;
     struct ward__head head;
@@ -186,7 +189,7 @@ ward__read_uint(struct ward__cursor *in, uint64_t max, uint64_t *out)
 }
 
 int
-ward__read_int(struct ward__cursor *in, int64_t min, int64_t max, int64_t *out)
+ward__read_long_int(struct ward__cursor *in, int64_t min, int64_t max, int64_t *out)
 {
     const uint8_t *begun = in->at;
     struct ward__head head;
@@ -220,18 +223,20 @@ ward__read_bytes(struct ward__cursor *in, ward_bytes *out)
 }
 
 int
-ward__read_ref(struct ward__cursor *in, ward_ref *out)
+ward__read_other_ref(struct ward__cursor *in, ward_ref *out)
 {
     const uint8_t *begun = in->at;
     struct ward__head head;
-    int result = ward__read_head(in, &head);
+    int result;
 
-    if (result < 0)
-        return result;
-    if (head.kind == WARD__NIL) {
+    if (ward__read_nil(in) == 0) {
         *out = (ward_ref){0, 0};
         return 0;
     }
+    result = ward__read_head(in, &head);
+    if (result < 0)
+        return result;
+    /* The same in another msgpack form, from a program that packs its own way. */
     if (head.kind != WARD__EXT || head.ext_type != WARD__EXT_REF || head.length != 16)
         return refuse(in, begun, -WARD_ETYPE);
     *out = (ward_ref){load_64(head.body), load_64(head.body + 8)};
@@ -239,7 +244,7 @@ ward__read_ref(struct ward__cursor *in, ward_ref *out)
 }
 
 int
-ward__read_array(struct ward__cursor *in, uint32_t *count)
+ward__read_long_array(struct ward__cursor *in, uint32_t *count)
 {
     const uint8_t *begun = in->at;
     struct ward__head head;
@@ -250,17 +255,6 @@ ward__read_array(struct ward__cursor *in, uint32_t *count)
     if (head.kind != WARD__ARRAY)
         return refuse(in, begun, -WARD_ETYPE);
     *count = head.length;
-    return 0;
-}
-
-int
-ward__read_nil(struct ward__cursor *in)
-{
-    if (in->at == in->end)
-        return -ENODATA;
-    if (*in->at != 0xc0)
-        return -WARD_ETYPE;
-    in->at++;
     return 0;
 }
 

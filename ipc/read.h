@@ -8,15 +8,46 @@
 #ifndef WARD_IPC_READ_H
 #define WARD_IPC_READ_H
 
+#include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include <ward/error.h>
 #include <ward/value.h>
 
 /* The ext type that carries a reference: id and nonce, each 8 bytes, big endian. */
 #define WARD__EXT_REF 1
+
+/* A reference as it is packed: an ext of 16 bytes. */
+enum { WARD__REF_SIZE = 18 };
+
+static inline void
+ward__ref_store(uint8_t to[WARD__REF_SIZE], ward_ref ref)
+{
+    uint64_t id = htobe64(ref.id), nonce = htobe64(ref.nonce);
+
+    to[0] = 0xd8;
+    to[1] = WARD__EXT_REF;
+    memcpy(to + 2, &id, sizeof id);
+    memcpy(to + 10, &nonce, sizeof nonce);
+}
+
+/* The one at the front of `from`: its size; 0: there is none. */
+static inline size_t
+ward__ref_load(const uint8_t *from, size_t size, ward_ref *ref)
+{
+    uint64_t id, nonce;
+
+    if (size < WARD__REF_SIZE || from[0] != 0xd8 || from[1] != WARD__EXT_REF)
+        return 0;
+    memcpy(&id, from + 2, sizeof id);
+    memcpy(&nonce, from + 10, sizeof nonce);
+    *ref = (ward_ref){be64toh(id), be64toh(nonce)};
+    return WARD__REF_SIZE;
+}
 
 struct ward__cursor {
     const uint8_t *at;
@@ -73,13 +104,65 @@ ward__read_head(struct ward__cursor *in, struct ward__head *head)
     return 0;
 }
 
-/* One value of a known type. 0; as ward__read_head; -WARD_ETYPE; -ERANGE. */
-int ward__read_uint(struct ward__cursor *in, uint64_t max, uint64_t *out);
-int ward__read_int(struct ward__cursor *in, int64_t min, int64_t max, int64_t *out);
+/* One value of a known type. 0; as ward__read_head; -WARD_ETYPE; -ERANGE. Inline where it is one byte
+ * long, as most are: numbers below 128, short arrays. */
+int ward__read_long_uint(struct ward__cursor *in, uint64_t max, uint64_t *out);
+int ward__read_long_int(struct ward__cursor *in, int64_t min, int64_t max, int64_t *out);
+int ward__read_long_array(struct ward__cursor *in, uint32_t *count);
+int ward__read_other_ref(struct ward__cursor *in, ward_ref *out);
+
+static inline int
+ward__read_uint(struct ward__cursor *in, uint64_t max, uint64_t *out)
+{
+    if (in->at == in->end || *in->at >= 0x80 || *in->at > max)
+        return ward__read_long_uint(in, max, out);
+    *out = *in->at++;
+    return 0;
+}
+
+static inline int
+ward__read_int(struct ward__cursor *in, int64_t min, int64_t max, int64_t *out)
+{
+    if (in->at == in->end || *in->at >= 0x80 || *in->at < min || *in->at > max)
+        return ward__read_long_int(in, min, max, out);
+    *out = *in->at++;
+    return 0;
+}
+
+static inline int
+ward__read_array(struct ward__cursor *in, uint32_t *count)
+{
+    if (in->at == in->end || (*in->at & 0xf0) != 0x90)
+        return ward__read_long_array(in, count);
+    *count = *in->at++ & 0x0f;
+    return 0;
+}
+
 int ward__read_bytes(struct ward__cursor *in, ward_bytes *out); /* str or bin */
-int ward__read_ref(struct ward__cursor *in, ward_ref *out);     /* nil reads as nobody */
-int ward__read_array(struct ward__cursor *in, uint32_t *count);
-int ward__read_nil(struct ward__cursor *in);
+
+static inline int
+ward__read_nil(struct ward__cursor *in)
+{
+    if (in->at == in->end)
+        return -ENODATA;
+    if (*in->at != 0xc0)
+        return -WARD_ETYPE;
+    in->at++;
+    return 0;
+}
+
+/* Nil reads as nobody. */
+static inline int
+ward__read_ref(struct ward__cursor *in, ward_ref *out)
+{
+    size_t size = ward__ref_load(in->at, (size_t)(in->end - in->at), out);
+
+    if (size == 0)
+        return ward__read_other_ref(in, out);
+    in->at += size;
+    return 0;
+}
+
 int ward__skip(struct ward__cursor *in);
 /* Any one value as its bytes. */
 int ward__read_raw(struct ward__cursor *in, ward_raw *out);

@@ -48,30 +48,10 @@ ward__slots_add(struct ward__slots *table, void *item, uint64_t *handle)
     return 0;
 }
 
-static struct ward__slot *
-find(const struct ward__slots *table, uint64_t handle)
-{
-    uint32_t place = (uint32_t)handle;
-
-    if (place == 0 || place > table->size)
-        return NULL;
-    if (table->slots[place - 1].use != (uint32_t)(handle >> 32))
-        return NULL;
-    return &table->slots[place - 1];
-}
-
-void *
-ward__slots_find(const struct ward__slots *table, uint64_t handle)
-{
-    struct ward__slot *slot = find(table, handle);
-
-    return slot != NULL ? slot->item : NULL;
-}
-
 void
 ward__slots_remove(struct ward__slots *table, uint64_t handle)
 {
-    struct ward__slot *slot = find(table, handle);
+    struct ward__slot *slot = ward__slots_at(table, handle);
 
     if (slot == NULL || slot->item == NULL)
         return;

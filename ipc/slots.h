@@ -8,6 +8,7 @@
 #ifndef WARD_IPC_SLOTS_H
 #define WARD_IPC_SLOTS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct ward__slot {
@@ -30,8 +31,26 @@ void ward__slots_done(struct ward__slots *table);
 /* Adds an item; its handle is never 0. 0; -ENOMEM. */
 int ward__slots_add(struct ward__slots *table, void *item, uint64_t *handle);
 
+static inline struct ward__slot *
+ward__slots_at(const struct ward__slots *table, uint64_t handle)
+{
+    uint32_t place = (uint32_t)handle;
+
+    if (place == 0 || place > table->size)
+        return NULL;
+    if (table->slots[place - 1].use != (uint32_t)(handle >> 32))
+        return NULL;
+    return &table->slots[place - 1];
+}
+
 /* The item, or NULL. */
-void *ward__slots_find(const struct ward__slots *table, uint64_t handle);
+static inline void *
+ward__slots_find(const struct ward__slots *table, uint64_t handle)
+{
+    struct ward__slot *slot = ward__slots_at(table, handle);
+
+    return slot != NULL ? slot->item : NULL;
+}
 
 /* Takes it out; a handle that is not there is fine. */
 void ward__slots_remove(struct ward__slots *table, uint64_t handle);

@@ -14,18 +14,10 @@
 /* ---- packing ---- */
 
 int
-ward__wire_end(struct ward__sink *sink, size_t begun, size_t frame_bytes)
+ward__wire_give_up(struct ward__sink *sink, size_t begun)
 {
-    size_t length = sink->size - begun - WARD__FRAME_PREFIX;
-    int error;
+    int error = sink->error;
 
-    if (sink->error == 0 && length > frame_bytes)
-        sink->error = -EMSGSIZE;
-    if (sink->error == 0) {
-        ward__frame_store_length(sink->data + begun, (uint32_t)length);
-        return 0;
-    }
-    error = sink->error;
     sink->size = begun;
     sink->error = 0;
     return error;
@@ -66,26 +58,37 @@ ward__wire_go(struct ward__sink *sink, const struct ward__go *go)
     ward__pack_failure(sink, go->failure);
 }
 
-/* A number from 0 to 127 is packed as itself. */
-static bool
-is_one_byte(int64_t number)
-{
-    return number >= 0 && number < 0x80;
-}
-
 void
 ward__wire_message(struct ward__sink *sink, int64_t type, ward_ref sender)
 {
-    const uint8_t usual[] = {0x95, WARD__MESSAGE, 0, (uint8_t)type, 0xc0};
-
-    if (is_one_byte(type) && sender.id == 0 && sender.nonce == 0) {
-        ward__sink_write(sink, usual, sizeof usual); /* the same in one piece */
-        return;
-    }
     head(sink, WARD__MESSAGE, 4);
     ward__pack_uint(sink, 0); /* the attempt: see WARD__ATTEMPT_AT */
     ward__pack_int(sink, type);
     ward__pack_ref(sink, sender);
+}
+
+/* A message of a small type in one piece. */
+size_t
+ward__wire_begin_message(struct ward__sink *sink, int64_t type, ward_ref sender)
+{
+    static const uint8_t usual[] = {0, 0, 0, 0, 0x95, WARD__MESSAGE, 0, 0};
+    bool is_from_nobody = sender.id == 0 && sender.nonce == 0;
+    size_t size = sizeof usual + (is_from_nobody ? 1 : WARD__REF_SIZE), begun;
+    uint8_t *to = ward__is_one_byte(type) ? ward__sink_take(sink, size) : NULL;
+
+    if (to == NULL) {
+        begun = ward__wire_begin(sink);
+        ward__wire_message(sink, type, sender);
+        return begun;
+    }
+    memcpy(to, usual, sizeof usual);
+    to[WARD__TYPE_AT] = (uint8_t)type;
+    to += sizeof usual;
+    if (is_from_nobody)
+        *to = 0xc0;
+    else
+        ward__ref_store(to, sender);
+    return sink->size - size;
 }
 
 void
@@ -142,7 +145,7 @@ ward__wire_tell(struct ward__sink *sink, ward_ref to, int64_t type)
 {
     uint8_t usual[2 + WARD__REF_SIZE + 1] = {0x94, WARD__TELL};
 
-    if (is_one_byte(type) && (to.id != 0 || to.nonce != 0)) {
+    if (ward__is_one_byte(type) && (to.id != 0 || to.nonce != 0)) {
         ward__ref_store(usual + 2, to);
         usual[2 + WARD__REF_SIZE] = (uint8_t)type;
         ward__sink_write(sink, usual, sizeof usual); /* the same in one piece */
@@ -519,6 +522,31 @@ ward__wire_kind(ward_bytes bytes)
     return (enum ward__frame_kind)kind;
 }
 
+/* What most of the host's frames are, read in one go: a message of a small type, tried a few times,
+ * from nobody or from somebody with a reference. */
+static bool
+read_usual(ward_bytes bytes, struct ward__frame *frame)
+{
+    enum { ATTEMPT = 2, TYPE, SENDER, LEAST };
+    const uint8_t *at = bytes.data, *end = at + bytes.size;
+    struct ward__message_frame *message = &frame->as.message;
+
+    if (bytes.size <= LEAST || at[0] != 0x95 || at[1] != WARD__MESSAGE ||
+        at[ATTEMPT] > WARD__ATTEMPT_MAX || at[TYPE] >= 0x80)
+        return false;
+    message->attempt = at[ATTEMPT];
+    message->type = at[TYPE];
+    message->sender = (ward_ref){0, 0};
+    at += SENDER;
+    at += *at == 0xc0 ? 1 : ward__ref_load(at, (size_t)(end - at), &message->sender);
+    if (at == end || (*at & 0xf0) != 0x90)
+        return false;
+    message->values = (ward_raw){at, (size_t)(end - at)};
+    frame->kind = WARD__MESSAGE;
+    frame->size = bytes.size;
+    return true;
+}
+
 int
 ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
                 struct ward_arena *arena)
@@ -531,6 +559,8 @@ ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame
     uint64_t kind;
     uint32_t count;
 
+    if (!is_from_worker && read_usual(bytes, frame))
+        return 0;
     if (ward__read_array(&in.cursor, &count) < 0)
         return -WARD_EPROTOCOL;
     kind = ward__take_uint(&in, sizeof readers / sizeof readers[0] - 1);

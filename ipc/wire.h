@@ -24,6 +24,8 @@
 #ifndef WARD_IPC_WIRE_H
 #define WARD_IPC_WIRE_H
 
+#include <errno.h>
+
 #include <ward/failure.h>
 
 #include "ipc/credit.h"
@@ -240,10 +242,26 @@ ward__wire_begin(struct ward__sink *sink)
     ward__sink_write(sink, prefix, sizeof prefix);
     return begun;
 }
-int ward__wire_end(struct ward__sink *sink, size_t begun, size_t frame_bytes);
+
+int ward__wire_give_up(struct ward__sink *sink, size_t begun);
+
+static inline int
+ward__wire_end(struct ward__sink *sink, size_t begun, size_t frame_bytes)
+{
+    size_t length = sink->size - begun - WARD__FRAME_PREFIX;
+
+    if (sink->error == 0 && length > frame_bytes)
+        sink->error = -EMSGSIZE;
+    if (sink->error != 0)
+        return ward__wire_give_up(sink, begun);
+    ward__frame_store_length(sink->data + begun, (uint32_t)length);
+    return 0;
+}
 
 void ward__wire_go(struct ward__sink *sink, const struct ward__go *go);
 void ward__wire_message(struct ward__sink *sink, int64_t type, ward_ref sender);
+/* begin and message. */
+size_t ward__wire_begin_message(struct ward__sink *sink, int64_t type, ward_ref sender);
 void ward__wire_answer(struct ward__sink *sink, const struct ward__answer *answer);
 void ward__wire_verdict(struct ward__sink *sink, int64_t directive);
 void ward__wire_halt(struct ward__sink *sink);

@@ -34,12 +34,6 @@ compare(const struct ward__actor *a, const struct ward__actor *b)
 RB_GENERATE_INTERNAL(ward__paths, ward__actor, by_path, compare,
                      static __attribute__((unused)))
 
-bool
-ward__actor_is_supervisor(const struct ward__actor *actor)
-{
-    return actor->node.options.kind == WARD__KIND_SUPERVISOR;
-}
-
 struct ward__actor *
 ward__actor_of(struct ward__node *node)
 {
@@ -48,14 +42,6 @@ ward__actor_of(struct ward__node *node)
 }
 
 /* ---- finding ---- */
-
-struct ward__actor *
-ward__actor_find(struct ward_system *sys, ward_ref ref)
-{
-    struct ward__actor *actor = ward__slots_find(&sys->actors, ref.id);
-
-    return actor != NULL && actor->ref.nonce == ref.nonce ? actor : NULL;
-}
 
 struct ward__actor *
 ward__actor_record(struct ward_system *sys, const char *path)

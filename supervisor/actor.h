@@ -115,7 +115,11 @@ struct ward__actor {
 };
 
 /* Without a process and a mailbox. */
-bool ward__actor_is_supervisor(const struct ward__actor *actor);
+static inline bool
+ward__actor_is_supervisor(const struct ward__actor *actor)
+{
+    return actor->node.options.kind == WARD__KIND_SUPERVISOR;
+}
 
 /* The actor of a node. */
 struct ward__actor *ward__actor_of(struct ward__node *node);
@@ -143,9 +147,6 @@ void ward__actor_end_life(struct ward__actor *actor);
 
 /* The engine, its clock set: for an event. */
 struct ward__engine *ward__engine_of(struct ward__actor *actor);
-
-/* The living actor of a reference, or NULL. */
-struct ward__actor *ward__actor_find(struct ward_system *sys, ward_ref ref);
 /* The living actor of a path, or NULL; and the same, or an absent one. */
 struct ward__actor *ward__actor_lookup(struct ward_system *sys, const char *path);
 struct ward__actor *ward__actor_record(struct ward_system *sys, const char *path);

@@ -59,6 +59,7 @@ set_timerfd(struct ward__loop *loop)
         return;
     timerfd_settime(loop->timerfd, TFD_TIMER_ABSTIME, &spec, NULL);
     loop->set_to = at;
+    loop->may_be_in_vain = false;
 }
 
 static void
@@ -87,7 +88,7 @@ ward__loop_quieten(struct ward__loop *loop)
     struct ward__timer *first;
     int64_t now;
 
-    if (loop->set_to == 0)
+    if (!loop->may_be_in_vain || loop->set_to == 0)
         return;
     now = ward__clock_roughly_ms();
     if (loop->set_to > now)
@@ -141,6 +142,7 @@ ward__timer_cancel(struct ward__loop *loop, struct ward__timer *timer)
     else
         RB_REMOVE(ward__timers, &loop->timers, timer);
     timer->is_armed = false;
+    loop->may_be_in_vain |= timer->at <= loop->set_to;
 }
 
 /* ---- watchers ---- */

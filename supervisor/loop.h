@@ -53,7 +53,8 @@ struct ward__loop {
     struct ward__timer_line line; /* deadlines mostly come in their order: those */
     struct ward__timers timers;   /* and the others */
     uint64_t last_order;
-    int64_t set_to;                             /* what the timerfd is set to; 0: off */
+    int64_t set_to;      /* what the timerfd is set to; 0: off */
+    bool may_be_in_vain; /* what it was set for may have been cancelled */
     struct epoll_event batch[WARD__LOOP_BATCH]; /* what is due in this turn */
     int batch_count;
     TAILQ_HEAD(ward__late, ward__io) late;

@@ -87,8 +87,8 @@ frame_size(const struct ward__mailbox *box, uint64_t position)
     return WARD__FRAME_PREFIX + (size_t)ward__frame_load_length(prefix);
 }
 
-static int
-grow(struct ward__mailbox *box, size_t needed)
+int
+ward__mailbox_grow(struct ward__mailbox *box, size_t needed)
 {
     size_t capacity = box->capacity != 0 ? box->capacity : SMALLEST_RING;
     struct ward__mailbox grown = *box;
@@ -130,54 +130,21 @@ ward__mailbox_held(const struct ward__mailbox *box, bool in_hand, uint64_t *byte
     }
 }
 
-/* What is empty takes a message of any size: else it could never be delivered. */
-static bool
-fits(uint64_t held, uint64_t limit, size_t size)
-{
-    return held == 0 || (held <= limit && size <= limit - held);
-}
-
 bool
 ward__mailbox_has_room(const struct ward__mailbox *box, size_t size, bool in_hand)
 {
     uint64_t bytes, messages;
 
     ward__mailbox_held(box, in_hand, &bytes, &messages);
-    return messages < box->limit_messages && fits(bytes, box->limit_bytes, size) &&
+    return messages < box->limit_messages &&
+           ward__mailbox_fits(bytes, box->limit_bytes, size) &&
            ward__mailbox_sum_has_room(box, size);
-}
-
-bool
-ward__mailbox_sum_has_room(const struct ward__mailbox *box, size_t size)
-{
-    return box->sum == NULL || fits(box->sum->bytes, box->sum->limit, size);
-}
-
-uint8_t *
-ward__mailbox_room(struct ward__mailbox *box, size_t wish, size_t *size)
-{
-    size_t held = (size_t)(box->tail - box->done), at;
-
-    if (grow(box, held + wish) < 0)
-        return NULL;
-    at = (size_t)box->tail & (box->capacity - 1);
-    *size = box->capacity - at < box->capacity - held ? box->capacity - at
-                                                      : box->capacity - held;
-    return box->ring + at;
-}
-
-void
-ward__mailbox_packed(struct ward__mailbox *box, size_t size)
-{
-    box->tail += size;
-    box->tail_number++;
-    add_up(box, size, 0);
 }
 
 int
 ward__mailbox_append(struct ward__mailbox *box, const void *frame, size_t size)
 {
-    if (grow(box, (size_t)(box->tail - box->done) + size) < 0)
+    if (ward__mailbox_grow(box, (size_t)(box->tail - box->done) + size) < 0)
         return -ENOMEM;
     copy_in(box, box->tail, frame, size);
     ward__mailbox_packed(box, size);

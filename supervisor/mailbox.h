@@ -51,22 +51,64 @@ void ward__mailbox_done(struct ward__mailbox *box);
 /* Appends one whole frame, prefix included, whether or not there is room. 0; -ENOMEM. */
 int ward__mailbox_append(struct ward__mailbox *box, const void *frame, size_t size);
 
-/* Where the next frame may be packed in place: the free bytes behind `tail` that lie in one piece, at
- * least `wish` of them if the ring's end is not in the way. NULL: no memory. */
-uint8_t *ward__mailbox_room(struct ward__mailbox *box, size_t wish, size_t *size);
-/* One whole frame was packed there. */
-void ward__mailbox_packed(struct ward__mailbox *box, size_t size);
-
-/* Would a frame of `size` bytes be within the limits? The message in hand does not count: `in_hand`
- * says there is one. */
-bool ward__mailbox_has_room(const struct ward__mailbox *box, size_t size, bool in_hand);
-
-/* Have all mailboxes together room for it? */
-bool ward__mailbox_sum_has_room(const struct ward__mailbox *box, size_t size);
-
-/* What counts against the limits. */
+/* What counts against the limits. The message in hand does not: `in_hand` says there is one. */
 void ward__mailbox_held(const struct ward__mailbox *box, bool in_hand, uint64_t *bytes,
                         uint64_t *messages);
+
+/* Would a frame of `size` bytes be within them? */
+bool ward__mailbox_has_room(const struct ward__mailbox *box, size_t size, bool in_hand);
+
+/* What is empty takes a message of any size: else it could never be delivered. */
+static inline bool
+ward__mailbox_fits(uint64_t held, uint64_t limit, size_t size)
+{
+    return held == 0 || (held <= limit && size <= limit - held);
+}
+
+/* Have all mailboxes together room for it? */
+static inline bool
+ward__mailbox_sum_has_room(const struct ward__mailbox *box, size_t size)
+{
+    return box->sum == NULL || ward__mailbox_fits(box->sum->bytes, box->sum->limit, size);
+}
+
+/* Is there room, even if the message in hand counts? */
+static inline bool
+ward__mailbox_has_ample_room(const struct ward__mailbox *box, size_t size)
+{
+    return box->tail_number - box->done_number < box->limit_messages &&
+           ward__mailbox_fits(box->tail - box->done, box->limit_bytes, size) &&
+           ward__mailbox_sum_has_room(box, size);
+}
+
+/* Memory for so many bytes. 0; -ENOMEM. */
+int ward__mailbox_grow(struct ward__mailbox *box, size_t needed);
+
+/* Where the next frame may be packed in place: the free bytes behind `tail` that lie in one piece, at
+ * least `wish` of them if the ring's end is not in the way. NULL: no memory. */
+static inline uint8_t *
+ward__mailbox_room(struct ward__mailbox *box, size_t wish, size_t *size)
+{
+    size_t held = (size_t)(box->tail - box->done), at, behind, all;
+
+    if (held + wish > box->capacity && ward__mailbox_grow(box, held + wish) < 0)
+        return NULL;
+    at = (size_t)box->tail & (box->capacity - 1);
+    behind = box->capacity - at;
+    all = box->capacity - held;
+    *size = behind < all ? behind : all;
+    return box->ring + at;
+}
+
+/* One whole frame was packed there. */
+static inline void
+ward__mailbox_packed(struct ward__mailbox *box, size_t size)
+{
+    box->tail += size;
+    box->tail_number++;
+    if (box->sum != NULL)
+        box->sum->bytes += size;
+}
 
 /*
  * Takes out the message that has waited longest, of those of which nothing was sent and that are

@@ -149,12 +149,6 @@ ward__notices_done(struct ward__notices *notices)
     }
 }
 
-bool
-ward__notices_are_due(const struct ward__notices *notices)
-{
-    return !TAILQ_EMPTY(&notices->list) || notices->lost > 0;
-}
-
 /* ---- in ---- */
 
 static char *

@@ -52,6 +52,10 @@ void ward__notice_room(struct ward_system *sys, ward_ref ref);
 /* Calls what is queued now, not what these calls add. */
 void ward__notices_dispatch(struct ward_system *sys);
 
-bool ward__notices_are_due(const struct ward__notices *notices);
+static inline bool
+ward__notices_are_due(const struct ward__notices *notices)
+{
+    return !TAILQ_EMPTY(&notices->list) || notices->lost > 0;
+}
 
 #endif

@@ -129,7 +129,7 @@ has_room(const struct ward__actor *to, size_t size)
     uint64_t messages, bytes;
 
     if (to->parent != NULL) /* what is in hand is looked up where it matters */
-        return ward__mailbox_has_room(box, size, false) ||
+        return ward__mailbox_has_ample_room(box, size) ||
                ward__mailbox_has_room(box, size, is_message_in_hand(to));
     held(to, &messages, &bytes);
     return messages < box->limit_messages &&
@@ -258,12 +258,11 @@ struct parcel {
     const void *what;
 };
 
-static size_t
+static inline size_t
 pack_parcel(struct ward__sink *sink, const struct parcel *parcel)
 {
-    size_t begun = ward__wire_begin(sink);
+    size_t begun = ward__wire_begin_message(sink, parcel->type, parcel->sender);
 
-    ward__wire_message(sink, parcel->type, parcel->sender);
     parcel->pack(sink, parcel->what);
     return begun;
 }
@@ -277,14 +276,14 @@ post_within(const struct parcel *parcel, size_t wish)
     uint8_t *room;
     size_t size;
 
-    if (!ward__mailbox_has_room(&to->mailbox, wish, false))
+    if (!ward__mailbox_has_ample_room(&to->mailbox, wish))
         return false;
     room = ward__mailbox_room(&to->mailbox, wish, &size);
     if (room == NULL)
         return false;
     ward__sink_fixed(&sink, room, size);
     if (ward__wire_end(&sink, pack_parcel(&sink, parcel), to->frame_bytes) < 0 ||
-        (sink.size > wish && !ward__mailbox_has_room(&to->mailbox, sink.size, false)))
+        (sink.size > wish && !ward__mailbox_has_ample_room(&to->mailbox, sink.size)))
         return false;
     ward__mailbox_packed(&to->mailbox, sink.size);
     write_soon(to, sink.size);
@@ -307,23 +306,22 @@ post_in_place(const struct parcel *parcel)
     return sink.error == 0 && sink.size > SMALL && post_within(parcel, sink.size);
 }
 
-int
-ward__post(struct ward__actor *to, int64_t type, ward_ref sender, ward__pack_list pack,
-           const void *what, enum ward__promise promise)
+/* Where the mailbox is full, or ends in the middle: packed first, put in then. */
+static int
+post_packed(const struct parcel *parcel, enum ward__promise promise)
 {
-    const struct parcel parcel = {to, type, sender, pack, what};
+    struct ward__actor *to = parcel->to;
     struct ward__sink *frame = &to->sys->scratch;
-    struct letter letter = {.type = type, .sender = sender, .promise = promise};
+    struct letter letter = {
+        .type = parcel->type, .sender = parcel->sender, .promise = promise};
     int result;
 
-    if (post_in_place(&parcel))
-        return 0;
     ward__sink_clear(frame);
     if (to->parent == NULL) { /* the host needs no envelope */
-        pack(frame, what);
+        parcel->pack(frame, parcel->what);
         result = frame->error;
     } else {
-        result = ward__wire_end(frame, pack_parcel(frame, &parcel), to->frame_bytes);
+        result = ward__wire_end(frame, pack_parcel(frame, parcel), to->frame_bytes);
     }
     letter.frame = (ward_bytes){frame->data, frame->size};
     if (result == 0)
@@ -331,6 +329,15 @@ ward__post(struct ward__actor *to, int64_t type, ward_ref sender, ward__pack_lis
     if (frame->capacity > SCRATCH_KEPT)
         ward__sink_done(frame);
     return result;
+}
+
+int
+ward__post(struct ward__actor *to, int64_t type, ward_ref sender, ward__pack_list pack,
+           const void *what, enum ward__promise promise)
+{
+    const struct parcel parcel = {to, type, sender, pack, what};
+
+    return post_in_place(&parcel) ? 0 : post_packed(&parcel, promise);
 }
 
 static void

@@ -268,14 +268,6 @@ ward__system_wake(ward_system *sys)
 }
 
 int
-ward__system_check(const ward_system *sys)
-{
-    if (sys->generation != ward__fork_generation)
-        return -ECHILD;
-    return ward__is_in_decider ? -EBUSY : 0;
-}
-
-int
 ward__system_enter(ward_system *sys)
 {
     int result = sys != NULL ? ward__system_check(sys) : -EINVAL;
@@ -297,7 +289,8 @@ ward__system_leave(ward_system *sys)
     }
     if (sys->turn.depth > 0)
         return; /* whoever turns looks after all that, and leaves last */
-    ward__loop_quieten(&sys->loop);
+    if (sys->loop.may_be_in_vain)
+        ward__loop_quieten(&sys->loop);
     /* Notices queued by this very call are to show at the descriptor, too. */
     if (ward__notices_are_due(&sys->notices))
         ward__system_wake(sys);

@@ -86,7 +86,22 @@ struct ward_system {
 };
 
 /* May a call of the host's proceed? 0; -ECHILD; -EBUSY in a decider. */
-int ward__system_check(const struct ward_system *sys);
+static inline int
+ward__system_check(const struct ward_system *sys)
+{
+    if (sys->generation != ward__fork_generation)
+        return -ECHILD;
+    return ward__is_in_decider ? -EBUSY : 0;
+}
+
+/* The living actor of a reference, or NULL. */
+static inline struct ward__actor *
+ward__actor_find(struct ward_system *sys, ward_ref ref)
+{
+    struct ward__actor *actor = ward__slots_find(&sys->actors, ref.id);
+
+    return actor != NULL && actor->ref.nonce == ref.nonce ? actor : NULL;
+}
 
 /* Every call of the host's begins and ends so. `enter`: 0; -EINVAL: NULL; as check. `leave` does
  * what the call has moved, and shows what is due. */

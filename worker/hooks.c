@@ -11,12 +11,6 @@
 #include "worker/worker.h"
 
 void
-ward__phase_set(struct ward__worker *w, ward_phase phase)
-{
-    atomic_store_explicit(&w->page->phase, (int32_t)phase, memory_order_relaxed);
-}
-
-void
 ward__worker_exit(struct ward__worker *w)
 {
     (void)w;

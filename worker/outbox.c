@@ -9,8 +9,6 @@
 #include "ipc/fault.h"
 #include "ipc/frame.h"
 
-/* So much may wait between two messages before it is written. */
-enum { OUTBOX_TRICKLE = 32 * 1024 };
 /* From this size on the memory of an outbox that was emptied is given back. */
 enum { OUTBOX_KEEP = 256 * 1024 };
 
@@ -25,24 +23,6 @@ ward__outbox_init(struct ward__outbox *box, struct ward__page *page, int channel
                                  .done = done};
 }
 
-static void
-store_commit(struct ward__outbox *box)
-{
-    uint64_t tail = box->base + box->committed;
-
-    atomic_store_explicit(&box->page->commit,
-                          ward__commit_pack((uint32_t)tail, (uint32_t)box->done),
-                          memory_order_release);
-}
-
-void
-ward__outbox_commit(struct ward__outbox *box, uint64_t done)
-{
-    box->committed = box->size;
-    box->done = done;
-    store_commit(box);
-}
-
 void
 ward__outbox_publish(struct ward__outbox *box)
 {
@@ -54,14 +34,14 @@ ward__outbox_publish(struct ward__outbox *box)
         atomic_store_explicit(&box->page->early, (uint32_t)(box->done + 1),
                               memory_order_release);
     box->committed = box->size;
-    store_commit(box);
+    ward__outbox_store(box);
 }
 
 void
 ward__outbox_publish_question(struct ward__outbox *box)
 {
     box->committed = box->size;
-    store_commit(box);
+    ward__outbox_store(box);
 }
 
 void
@@ -102,13 +82,6 @@ ward__outbox_flush(struct ward__outbox *box)
     }
     if (box->written == box->size && box->size > 0)
         rewind_box(box);
-}
-
-void
-ward__outbox_trickle(struct ward__outbox *box, bool is_due)
-{
-    if (is_due || box->committed - box->written >= OUTBOX_TRICKLE)
-        ward__outbox_flush(box);
 }
 
 /* How long the frame is, or what is wrong with it. */
@@ -179,6 +152,6 @@ ward__outbox_ring(struct ward__outbox *box)
     assert(result == 0);
     (void)result;
     box->committed = box->size;
-    store_commit(box);
+    ward__outbox_store(box);
     ward__outbox_flush(box);
 }

@@ -44,8 +44,25 @@ int ward__outbox_put(struct ward__outbox *box,
                      void (*pack)(struct ward__sink *sink, const void *what),
                      const void *what);
 
+/* The commit word as it is now. */
+static inline void
+ward__outbox_store(struct ward__outbox *box)
+{
+    uint64_t tail = box->base + box->committed;
+
+    atomic_store_explicit(&box->page->commit,
+                          ward__commit_pack((uint32_t)tail, (uint32_t)box->done),
+                          memory_order_release);
+}
+
 /* The message of that number is done, with all that was appended: the one store. */
-void ward__outbox_commit(struct ward__outbox *box, uint64_t done);
+static inline void
+ward__outbox_commit(struct ward__outbox *box, uint64_t done)
+{
+    box->committed = box->size;
+    box->done = done;
+    ward__outbox_store(box);
+}
 
 /* Publishes what was appended while its message is not done. */
 void ward__outbox_publish(struct ward__outbox *box);
@@ -58,8 +75,16 @@ void ward__outbox_rollback(struct ward__outbox *box);
 /* Writes all committed bytes to the socket; the process ends if nobody reads there. */
 void ward__outbox_flush(struct ward__outbox *box);
 
+/* So much may wait between two messages before it is written. */
+enum { WARD__OUTBOX_TRICKLE = 32 * 1024 };
+
 /* Flushes if much is waiting, or all the same. */
-void ward__outbox_trickle(struct ward__outbox *box, bool is_due);
+static inline void
+ward__outbox_trickle(struct ward__outbox *box, bool is_due)
+{
+    if (is_due || box->committed - box->written >= WARD__OUTBOX_TRICKLE)
+        ward__outbox_flush(box);
+}
 
 /* Rings the doorbell: an empty frame. Nothing may be uncommitted. */
 void ward__outbox_ring(struct ward__outbox *box);

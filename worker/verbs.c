@@ -42,12 +42,18 @@ check_not_cleanup(const struct ward__worker *w)
 
 /* ---- sending ---- */
 
+/* A message or a reply. */
 struct outgoing {
     ward_ref to;
     int64_t type;
     const ward_value *values;
     size_t count;
-    struct ward__ask_frame ask;
+};
+
+struct question {
+    struct ward__ask_frame frame;
+    const ward_value *values;
+    size_t count;
 };
 
 static void
@@ -67,19 +73,13 @@ left_of(int64_t deadline)
     return left > 0 ? (int)left : 0;
 }
 
-/* Sends a message, which costs credit with its target. */
+/* Sends a message, which is paid with credit that was taken. */
 static int
-send_message(struct ward__worker *w, ward_ref to, int timeout_ms,
-             void (*pack)(struct ward__sink *sink, const void *what), struct outgoing *o)
+send_paid(struct ward__worker *w, struct ward__account *account,
+          void (*pack)(struct ward__sink *sink, const void *what), const void *what)
 {
-    int64_t deadline = timeout_ms != WARD_INFINITE ? ward__clock_ms() + timeout_ms : -1;
-    struct ward__account *account;
-    int result = ward__credit_take(w, to, timeout_ms, &account);
+    int result = ward__outbox_put(&w->outbox, pack, what);
 
-    if (result == 0 && deadline >= 0) /* waiting for room has taken of it */
-        o->ask.timeout_ms = left_of(deadline);
-    if (result == 0)
-        result = ward__outbox_put(&w->outbox, pack, o);
     if (result == 0)
         ward__credit_charge(w, account, w->outbox.last_size);
     return result;
@@ -92,31 +92,42 @@ worker_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
                          .type = ward__type_of(values),
                          .values = values + 1,
                          .count = count - 1};
+    struct ward__worker *w = worker_of(ctx);
+    struct ward__account *account;
+    int result = ward__credit_take(w, to, WARD_INFINITE, &account);
 
-    return send_message(worker_of(ctx), to, WARD_INFINITE, pack_tell, &o);
+    return result < 0 ? result : send_paid(w, account, pack_tell, &o);
 }
 
 static void
 pack_ask(struct ward__sink *sink, const void *what)
 {
-    const struct outgoing *o = what;
+    const struct question *question = what;
 
-    ward__wire_ask(sink, &o->ask);
-    ward__pack_values(sink, o->values, o->count);
+    ward__wire_ask(sink, &question->frame);
+    ward__pack_values(sink, question->values, question->count);
 }
 
 static int
 send_ask(struct ward__worker *w, ward_ref to, uint64_t request, int timeout_ms,
          bool is_blocking, const ward_value *values, size_t count)
 {
-    struct outgoing o = {.values = values + 1, .count = count - 1};
+    struct question question = {.frame = {.to = to,
+                                          .request = request,
+                                          .timeout_ms = timeout_ms,
+                                          .is_blocking = is_blocking,
+                                          .type = ward__type_of(values)},
+                                .values = values + 1,
+                                .count = count - 1};
+    int64_t deadline = timeout_ms != WARD_INFINITE ? ward__clock_ms() + timeout_ms : -1;
+    struct ward__account *account;
+    int result = ward__credit_take(w, to, timeout_ms, &account);
 
-    o.ask = (struct ward__ask_frame){.to = to,
-                                     .request = request,
-                                     .timeout_ms = timeout_ms,
-                                     .is_blocking = is_blocking,
-                                     .type = ward__type_of(values)};
-    return send_message(w, to, timeout_ms, pack_ask, &o);
+    if (result < 0)
+        return result;
+    if (deadline >= 0) /* waiting for room has taken of it */
+        question.frame.timeout_ms = left_of(deadline);
+    return send_paid(w, account, pack_ask, &question);
 }
 
 /* A place for a request and its number. */

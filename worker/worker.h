@@ -124,7 +124,11 @@ _Noreturn void ward__hooks_fail(struct ward__worker *w);
 /* Ends the process as an incarnation ends: output flushed, no exit handlers. */
 _Noreturn void ward__worker_exit(struct ward__worker *w);
 
-void ward__phase_set(struct ward__worker *w, ward_phase phase);
+static inline void
+ward__phase_set(struct ward__worker *w, ward_phase phase)
+{
+    atomic_store_explicit(&w->page->phase, (int32_t)phase, memory_order_relaxed);
+}
 
 /* ---- verbs.c: questions to the host that block ---- */
 

@@ -73,7 +73,7 @@ whole_sent(const struct list *list)
 static bool
 pack_in_place(struct ward__mailbox *box, const uint8_t *frame, size_t size)
 {
-    size_t room;
+    size_t room = 0;
     uint8_t *at = ward__mailbox_room(box, size, &room);
 
     assert_non_null(at);

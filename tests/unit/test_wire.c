@@ -325,6 +325,103 @@ without_memory_a_frame_is_no_breach_of_protocol(void **state)
     assert_int_equal(read_frame(sink.data, sink.size, true, &frame), 0);
 }
 
+/* ---- the usual message, in one piece ---- */
+
+static const int64_t message_types[] = {INT64_MIN, -129, -1,  0,     1,        126,
+                                        127,       128,  255, 65536, INT64_MAX};
+static const ward_ref message_senders[] = {
+    {0, 0}, {0, 7}, {7, 0}, {1, 2}, {UINT64_MAX, UINT64_MAX - 1}};
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static void
+pack_message(int64_t type, ward_ref sender, bool in_one_piece)
+{
+    size_t begun;
+
+    ward__sink_clear(&sink);
+    if (in_one_piece) {
+        begun = ward__wire_begin_message(&sink, type, sender);
+    } else {
+        begun = ward__wire_begin(&sink);
+        ward__wire_message(&sink, type, sender);
+    }
+    ward__pack_array(&sink, 1);
+    ward__pack_int(&sink, 1000);
+    assert_int_equal(ward__wire_end(&sink, begun, FRAME_BYTES), 0);
+}
+
+static void
+a_message_in_one_piece_is_the_same_bytes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(message_types); i++)
+        for (size_t j = 0; j < COUNT(message_senders); j++) {
+            uint8_t *parts;
+            size_t size;
+            pack_message(message_types[i], message_senders[j], false);
+            size = sink.size;
+            parts = exact_copy(sink.data, size);
+            pack_message(message_types[i], message_senders[j], true);
+            assert_int_equal(sink.size, size);
+            assert_memory_equal(sink.data, parts, size);
+            free(parts);
+        }
+}
+
+/* A program that is no fork of ours may pack in any form that msgpack has. */
+static void
+pack_long_form(int64_t type, ward_ref sender)
+{
+    uint8_t type_bytes[9] = {0xd3}, ref[WARD__REF_SIZE];
+
+    ward__sink_clear(&sink);
+    ward__sink_write(&sink, "\xdc\x00\x05\xcd\x00", 5);
+    ward__sink_write(&sink, &(uint8_t){WARD__MESSAGE}, 1);
+    ward__sink_write(&sink, "\xcc\x03", 2);
+    for (int i = 0; i < 8; i++)
+        type_bytes[1 + i] = (uint8_t)((uint64_t)type >> 8 * (7 - i));
+    ward__sink_write(&sink, type_bytes, sizeof type_bytes);
+    ward__ref_store(ref, sender);
+    ward__sink_write(&sink, "\xc7\x10", 2);
+    ward__sink_write(&sink, ref + 1, sizeof ref - 1);
+    ward__sink_write(&sink, "\xdc\x00\x01\xc3", 4);
+}
+
+static void
+pack_short_form(int64_t type, ward_ref sender)
+{
+    ward__sink_clear(&sink);
+    ward__wire_message(&sink, type, sender);
+    sink.data[WARD__ATTEMPT_AT - WARD__FRAME_PREFIX] = 3;
+    ward__sink_write(&sink, "\x91\xc3", 2);
+}
+
+static void
+a_message_in_any_msgpack_form_reads_the_same(void **state)
+{
+    struct ward__frame usual, other;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(message_types); i++)
+        for (size_t j = 0; j < COUNT(message_senders); j++) {
+            const struct ward__message_frame *a = &usual.as.message,
+                                             *b = &other.as.message;
+            pack_short_form(message_types[i], message_senders[j]);
+            assert_int_equal(read_frame(sink.data, sink.size, false, &usual), 0);
+            pack_long_form(message_types[i], message_senders[j]);
+            assert_int_equal(read_frame(sink.data, sink.size, false, &other), 0);
+            assert_int_equal(usual.kind, other.kind);
+            assert_true(a->type == b->type && a->type == message_types[i]);
+            assert_true(ward_ref_equal(a->sender, b->sender));
+            assert_true(ward_ref_equal(a->sender, message_senders[j]));
+            assert_int_equal(a->attempt, 3);
+            assert_int_equal(b->attempt, 3);
+            assert_int_equal(a->values.size, 2);
+            assert_int_equal(b->values.size, 4);
+        }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -340,6 +437,8 @@ main(void)
         TEST(a_frame_above_the_limit_leaves_the_sink_as_it_was),
         TEST(strings_have_their_longest),
         TEST(without_memory_a_frame_is_no_breach_of_protocol),
+        TEST(a_message_in_one_piece_is_the_same_bytes),
+        TEST(a_message_in_any_msgpack_form_reads_the_same),
     };
 
     if (ward__fault_plan_share() == NULL)
