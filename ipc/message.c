@@ -44,12 +44,10 @@ ward__arena_take(struct ward_arena *arena, size_t size)
 }
 
 void
-ward__arena_clear(struct ward_arena *arena)
+ward__arena_empty(struct ward_arena *arena)
 {
     struct ward__chunk *chunk = arena->chunks;
 
-    if (chunk == NULL)
-        return;
     if (chunk->next == NULL && chunk->capacity == CHUNK_SIZE)
         chunk->used = 0;
     else

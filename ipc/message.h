@@ -19,8 +19,15 @@ struct ward_arena {
 /* `size` bytes that live until the arena is emptied; NULL without memory. */
 void *ward__arena_take(struct ward_arena *arena, size_t size);
 /* Empties it, keeping at most one small chunk for the next message. */
-void ward__arena_clear(struct ward_arena *arena);
+void ward__arena_empty(struct ward_arena *arena);
 void ward__arena_done(struct ward_arena *arena);
+
+static inline void
+ward__arena_clear(struct ward_arena *arena)
+{
+    if (arena->chunks != NULL)
+        ward__arena_empty(arena);
+}
 
 struct ward_message {
     int64_t type;

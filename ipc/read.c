@@ -123,9 +123,6 @@ ward__read_led(struct ward__cursor *in, struct ward__head *head)
     const struct lead *lead = &leads[*in->at - 0xc0];
     uint64_t number;
 
-    if (lead->form == FORM_BODY && lead->width == 1 && at < in->end &&
-        lead->kind != WARD__EXT)
-        return take_body(in, at + 1, head, lead->kind, *at); /* the usual: a short one */
     if (lead->form == FORM_BAD)
         return -WARD_EPROTOCOL;
     if (lead->form == FORM_FIXEXT)

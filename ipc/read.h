@@ -94,6 +94,13 @@ ward__read_head(struct ward__cursor *in, struct ward__head *head)
     if (in->at == in->end)
         return -ENODATA;
     first = *in->at;
+    if (first == 0xc4 && in->end - in->at > 1 && in->end - in->at - 2 >= in->at[1]) {
+        head->kind = WARD__BIN; /* what most messages are for */
+        head->length = in->at[1];
+        head->body = in->at + 2;
+        in->at += 2 + in->at[1];
+        return 0;
+    }
     if (first >= 0xc0 && first < 0xe0)
         return ward__read_led(in, head);
     if (first >= 0x80 && first < 0xe0)

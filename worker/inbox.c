@@ -311,10 +311,8 @@ ward__inbox_look(struct ward__worker *w)
 }
 
 void
-ward__inbox_resume(struct ward__worker *w)
+ward__inbox_unpin(struct ward__worker *w)
 {
-    if (!w->inbox.is_pinned)
-        return;
     ward__framebuf_done(&w->inbox.pinned);
     w->inbox.is_pinned = false;
 }

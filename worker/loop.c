@@ -328,7 +328,7 @@ ward__worker_main(int channel, struct ward__page *page)
     if (w->is_cleanup)
         ward__hooks_finish(w, &(struct ward__finish){frame.as.go.reason, w->failure});
     start(w, frame.as.go.mode);
-    ward__arena_clear(&w->arena);
+    ward__arena_done(&w->arena);
     ward__inbox_resume(w);
     w->failure = NULL;
     serve(w);

@@ -107,7 +107,14 @@ int ward__inbox_await(struct ward__worker *w, uint64_t request, bool until_halt,
 void ward__inbox_look(struct ward__worker *w);
 
 /* A handler has returned: what it put off comes next. */
-void ward__inbox_resume(struct ward__worker *w);
+void ward__inbox_unpin(struct ward__worker *w);
+
+static inline void
+ward__inbox_resume(struct ward__worker *w)
+{
+    if (w->inbox.is_pinned)
+        ward__inbox_unpin(w);
+}
 
 /* One frame of the lane has been dealt with. */
 void ward__lane_heard(struct ward__worker *w);
