@@ -8,9 +8,34 @@ const uint8_t ours_payload[BENCH_PAYLOAD] = {'w', 'a', 'r', 'd'};
 /* ---- in the worker ---- */
 
 struct taker {
-    int64_t taken;
+    int64_t taken, awaited;
+    ward_ref asker; /* to be told when that many are */
     uint64_t bytes;
 };
+
+static ward_next
+take(ward_ctx *ctx, const ward_message *msg)
+{
+    struct taker *self = ward_state(ctx);
+    ward_bytes bytes;
+
+    if (ward_get(msg, &bytes) < 0)
+        return WARD_UNHANDLED;
+    self->bytes += bytes.size;
+    return ++self->taken == self->awaited ? ward_reply_to(ctx, self->asker, self->taken)
+                                          : WARD_SAME;
+}
+
+static ward_next
+await(ward_ctx *ctx, const ward_message *msg)
+{
+    struct taker *self = ward_state(ctx);
+
+    if (ward_get(msg, &self->awaited) < 0)
+        return WARD_UNHANDLED;
+    self->asker = ward_sender(msg);
+    return self->taken >= self->awaited ? ward_reply(ctx, self->taken) : WARD_SAME;
+}
 
 static ward_next
 send_many(ward_ctx *ctx, const ward_message *msg)
@@ -32,24 +57,19 @@ send_many(ward_ctx *ctx, const ward_message *msg)
 static ward_next
 worker_receive(ward_ctx *ctx, const ward_message *msg)
 {
-    struct taker *self = ward_state(ctx);
-    int64_t taken = self->taken;
     ward_bytes bytes;
 
     switch (ward_message_type(msg)) {
     case OURS_TAKE:
-        if (ward_get(msg, &bytes) < 0)
-            return WARD_UNHANDLED;
-        self->taken++;
-        self->bytes += bytes.size;
-        return WARD_SAME;
+        return take(ctx, msg);
     case OURS_ECHO:
         if (ward_get(msg, &bytes) < 0)
             return WARD_UNHANDLED;
         return ward_reply(ctx, bytes);
     case OURS_COUNT:
-        self->taken = 0;
-        return ward_reply(ctx, taken);
+        return ward_reply(ctx, ((struct taker *)ward_state(ctx))->taken);
+    case OURS_AWAIT:
+        return await(ctx, msg);
     case OURS_SEND:
         return send_many(ctx, msg);
     case OURS_CRASH:
@@ -119,18 +139,12 @@ ours_echo(ward_ctx *ctx, ward_ref ref)
 int
 ours_await_taken(ward_ctx *ctx, ward_ref ref, long count)
 {
-    int64_t all = 0, taken;
     ward_message *reply;
+    int result = ward_ask(ctx, ref, &reply, OURS_ANSWER_MS, OURS_AWAIT, count);
 
-    while (all < count) {
-        int result = ward_ask(ctx, ref, &reply, OURS_ANSWER_MS, OURS_COUNT);
-        if (result == 0)
-            result = ward_get(reply, &taken);
-        if (result < 0)
-            return bench_fail(ward_error_name(result), 0);
-        ward_message_free(reply);
-        all += taken;
-    }
+    if (result < 0)
+        return bench_fail(ward_error_name(result), 0);
+    ward_message_free(reply);
     return 0;
 }
 

@@ -16,7 +16,8 @@ enum { OURS_ANSWER_MS = 60000 };
 enum {
     OURS_ECHO = 1, /* bytes: answers them */
     OURS_TAKE,     /* bytes: reads them, counts them */
-    OURS_COUNT,    /* asked: how many were taken since the last time */
+    OURS_COUNT,    /* asked: how many were taken */
+    OURS_AWAIT,    /* number: answers when so many were taken */
     OURS_CRASH,    /* a real one */
     OURS_SEND,     /* ref, number: tells so many messages of 64 bytes to that one */
 };

@@ -82,7 +82,7 @@ worker_to_worker(const struct bench_size *size, double *values)
 
 const struct bench_figure bench_tell_worker_to_worker = {
     .lines = {{"tell_worker_to_worker", "/s", 3, true}},
-    .count = 1000000,
+    .count = 3000000,
     .tiny_count = 2000,
     .contenders = {{"ward", worker_to_worker},
                    {"ZeroMQ", peer_zeromq},

@@ -18,11 +18,14 @@
 #include "supervisor/process.h"
 #include "supervisor/system.h"
 
-/* What one worker may send in one turn before the others have theirs; a frame that has begun is read
- * whole. With 16 KiB of small messages the others waited three times as long. */
-enum { READ_BUDGET = 4 * 1024 };
+/* So much is read in one turn, shared by all who have said something; each is read so much at least,
+ * and a frame that has begun is read whole. */
+enum { READ_IN_TURN = 32 * 1024, READ_LEAST = 4 * 1024 };
+/* While the host asks one question after the other, this many times no more than that: what a flood
+ * brings would keep more processes at work, and who is asked waits for a core. */
+enum { CAUTIOUS_READS = 1024 };
 /* While the host waits for another one. */
-enum { READ_BUDGET_SHORT = 1024 };
+enum { READ_SHORT = 1024 };
 /* A worker whose socket ends is dying; if it is not dead after this, it is made to. */
 enum { SILENCE_MS = 1000 };
 
@@ -445,9 +448,20 @@ take_in(struct ward__incarnation *inc, int64_t got)
 }
 
 static size_t
-read_budget(const struct ward__incarnation *inc)
+read_budget(struct ward__incarnation *inc)
 {
-    return ward__poll_awaited_beside(inc) != NULL ? READ_BUDGET_SHORT : READ_BUDGET;
+    struct ward_system *sys = inc->sys;
+    size_t ready = sys->loop.batch_count > 1 ? (size_t)sys->loop.batch_count : 1;
+
+    if (ward__poll_awaited_beside(inc) != NULL) {
+        sys->cautious_reads = CAUTIOUS_READS;
+        return READ_SHORT;
+    }
+    if (sys->cautious_reads > 0) {
+        sys->cautious_reads--;
+        return READ_LEAST;
+    }
+    return READ_IN_TURN / ready > READ_LEAST ? READ_IN_TURN / ready : READ_LEAST;
 }
 
 static void

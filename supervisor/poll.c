@@ -115,15 +115,26 @@ ward__poll_forget(struct ward__incarnation *inc)
 /* With so many messages before the question nobody waits for this very moment. */
 enum { NEAR = 8 };
 
+/* One that was handled without an answer is answered some other time. */
+static bool
+is_near(const struct ward__incarnation *asked, uint64_t question)
+{
+    uint64_t done = asked->actor->mailbox.done_number;
+
+    return done < question && question <= done + NEAR;
+}
+
 struct ward__incarnation *
 ward__poll_awaited_beside(const struct ward__incarnation *inc)
 {
-    const struct ward__actor *host = inc->sys->root, *awaited = host->waits_for;
+    const struct ward__actor *host = inc->sys->root;
+    struct ward__incarnation *awaited =
+        host->waits_for != NULL ? host->waits_for->now : NULL;
 
-    if (awaited == NULL || awaited == inc->actor ||
-        awaited->mailbox.done_number + NEAR < host->waits_number)
+    if (awaited == NULL || awaited == inc || awaited->stage != WARD__STAGE_UP ||
+        !is_near(awaited, host->waits_number))
         return NULL;
-    return awaited->now;
+    return awaited;
 }
 
 bool
@@ -134,7 +145,6 @@ ward__poll_looks_elsewhere(struct ward__incarnation *inc)
 
     /* Every second time at most: else who never stops talking would have all the time. */
     poll->has_favoured = !poll->has_favoured && awaited != NULL &&
-                         awaited->stage == WARD__STAGE_UP &&
                          !ward__channel_is_read(&awaited->channel);
     if (poll->has_favoured)
         (void)ward__incarnation_look(awaited);

@@ -29,6 +29,13 @@ is_message_in_hand(const struct ward__actor *actor)
            ward__channel_hand(&actor->now->channel, box, &hand) == 0 && hand.is_in_hand;
 }
 
+/* What workers send to each other goes on when all has been read that was read at once. */
+static bool
+is_handing_on(const struct ward_system *sys)
+{
+    return sys->turn.depth > 0 && !sys->is_in_callback;
+}
+
 /* A worker that is idle gets it now; one that is busy gets more at once a little later. */
 static void
 write_soon(struct ward__actor *actor, size_t size)
@@ -45,7 +52,8 @@ write_soon(struct ward__actor *actor, size_t size)
         if (!inc->has_raised)
             (void)ward__channel_progress(&inc->channel, box);
         ward__actor_write(actor);
-    } else if (!is_soon && box->sent_number + 1 == box->tail_number &&
+    } else if (!is_soon && !is_handing_on(actor->sys) &&
+               box->sent_number + 1 == box->tail_number &&
                ward__commit_done(atomic_load(&inc->channel.page->commit)) ==
                    (uint32_t)box->sent_number) {
         ward__actor_write(actor);

@@ -44,6 +44,7 @@ struct ward_system {
     struct ward__loop loop;
     struct ward__turn turn;
     struct ward__poll poll;
+    unsigned cautious_reads; /* to come: the host has asked lately */
     struct ward__oom oom;
     struct ward__link link; /* to the fork server */
     struct ward__spares spares;
