@@ -24,6 +24,22 @@ struct ward__ask {
     TAILQ_ENTRY(ward__ask) out; /* of the asker */
 };
 
+/* So many pieces of memory are kept for asks to come. */
+enum { PIECES = 256 };
+
+void
+ward__asks_init(struct ward_system *sys)
+{
+    ward__pool_init(&sys->ask_pieces, sizeof(struct ward__ask), PIECES);
+}
+
+void
+ward__asks_done(struct ward_system *sys)
+{
+    ward__slots_done(&sys->asks);
+    ward__pool_done(&sys->ask_pieces);
+}
+
 static void
 ask_free(struct ward__ask *ask)
 {
@@ -36,7 +52,7 @@ ask_free(struct ward__ask *ask)
     ask->from.asker->asks_out_count--;
     if (ask->from.is_blocking)
         ask->from.asker->waits_for = NULL;
-    free(ask);
+    ward__pool_give(&sys->ask_pieces, ask);
 }
 
 static void
@@ -135,17 +151,19 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
 
     if (from->is_blocking && ward__ask_is_cycle(from->asker, to))
         return -EDEADLK;
-    ask = WARD__NEW(calloc(1, sizeof *ask));
+    ask = ward__pool_take(&sys->ask_pieces);
     if (ask == NULL)
         return -ENOMEM;
     if (ward__slots_add(&sys->asks, ask, &ask->ref.id) < 0) {
-        free(ask);
+        ward__pool_give(&sys->ask_pieces, ask);
         return -ENOMEM;
     }
     ask->ref.nonce = ward__nonce();
     ask->from = *from;
     ask->incarnation = from->asker->incarnation;
     ask->to = to;
+    ask->number = 0;
+    ask->timeout.is_armed = false;
     TAILQ_INSERT_TAIL(&to->asks_in, ask, in);
     TAILQ_INSERT_TAIL(&from->asker->asks_out, ask, out);
     from->asker->asks_out_count++;
@@ -234,7 +252,7 @@ ward__asks_forget(struct ward__actor *actor)
     struct ward__ask *ask;
 
     while ((ask = TAILQ_FIRST(&actor->asks_out)) != NULL) {
-        ward__notice_drop(ask->from.notice);
+        ward__notice_drop(actor->sys, ask->from.notice);
         ask_free(ask);
     }
 }

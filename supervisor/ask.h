@@ -29,6 +29,10 @@ struct ward__ask_from {
     enum ward__promise promise; /* of its message */
 };
 
+/* The records of a system. */
+void ward__asks_init(struct ward_system *sys);
+void ward__asks_done(struct ward_system *sys);
+
 /*
  * Asks. 0: the answer follows, once; -EDEADLK: `to` waits for the asker; -ENOMEM and what
  * ward__post returns. `timeout_ms` may be WARD_INFINITE.

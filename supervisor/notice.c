@@ -27,6 +27,7 @@ struct ward__notice {
     TAILQ_ENTRY(ward__notice) next;
     uint64_t number;
     ward_message *message; /* owned, or NULL: of EVENT, MESSAGE, ANSWER */
+    bool is_small;         /* that message, from the pool for such */
     union {
         struct told *event; /* EVENT: owned */
         struct {            /* ANSWER */
@@ -38,11 +39,45 @@ struct ward__notice {
     } as;
 };
 
+/* So many pieces of memory are kept; a message up to this size lies in one. */
+enum { PIECES = 256, SMALL_MESSAGE = 256 };
+
 void
 ward__notices_init(struct ward__notices *notices)
 {
     *notices = (struct ward__notices){0};
     TAILQ_INIT(&notices->list);
+    ward__pool_init(&notices->pieces, sizeof(struct ward__notice), PIECES);
+    ward__pool_init(&notices->messages, SMALL_MESSAGE, PIECES);
+}
+
+static struct ward__notice *
+notice_new(struct ward__notices *notices, enum notice_kind kind)
+{
+    struct ward__notice *notice = ward__pool_take(&notices->pieces);
+
+    if (notice == NULL)
+        return NULL;
+    notice->kind = kind;
+    notice->message = NULL;
+    notice->is_small = false;
+    return notice;
+}
+
+/* Gives it a message of its own. False: no memory. */
+static bool
+copy_message(struct ward__notices *notices, struct ward__notice *notice, int64_t type,
+             ward_raw values)
+{
+    void *memory;
+
+    notice->is_small = ward__message_size(values.size) <= SMALL_MESSAGE;
+    memory = notice->is_small ? ward__pool_take(&notices->messages) : NULL;
+    if (!notice->is_small)
+        notice->message = ward__message_copy(type, values);
+    else if (memory != NULL)
+        notice->message = ward__message_place(memory, type, values);
+    return notice->message != NULL;
 }
 
 /* What workers can make without end is bounded: what is beyond is lost, and counted. */
@@ -128,14 +163,19 @@ told_free(struct told *told)
 }
 
 static void
-notice_free(struct ward__notice *notice)
+notice_free(struct ward__notices *notices, struct ward__notice *notice)
 {
     if (notice == NULL)
         return;
     if (notice->kind == NOTICE_EVENT)
         told_free(notice->as.event);
-    ward_message_free(notice->message);
-    free(notice);
+    if (notice->is_small && notice->message != NULL) {
+        ward__message_done(notice->message);
+        ward__pool_give(&notices->messages, notice->message);
+    } else {
+        ward_message_free(notice->message);
+    }
+    ward__pool_give(&notices->pieces, notice);
 }
 
 void
@@ -145,8 +185,10 @@ ward__notices_done(struct ward__notices *notices)
 
     while ((notice = TAILQ_FIRST(&notices->list)) != NULL) {
         TAILQ_REMOVE(&notices->list, notice, next);
-        notice_free(notice);
+        notice_free(notices, notice);
     }
+    ward__pool_done(&notices->pieces);
+    ward__pool_done(&notices->messages);
 }
 
 /* ---- in ---- */
@@ -204,23 +246,21 @@ copy_told(const struct ward__notices *notices, const ward_event *event)
 }
 
 static struct ward__notice *
-copy_event(const struct ward__notices *notices, const ward_event *event)
+copy_event(struct ward__notices *notices, const ward_event *event)
 {
-    struct ward__notice *notice = WARD__NEW(calloc(1, sizeof *notice));
+    struct ward__notice *notice = notice_new(notices, NOTICE_EVENT);
     bool is_short;
 
     if (notice == NULL)
         return NULL;
-    notice->kind = NOTICE_EVENT;
     notice->as.event = copy_told(notices, event);
     is_short = notice->as.event == NULL;
     if (!is_short && event->message != NULL) {
-        notice->message =
-            ward__message_copy(event->message->type, event->message->values);
-        is_short = notice->message == NULL;
+        is_short =
+            !copy_message(notices, notice, event->message->type, event->message->values);
     }
     if (is_short) {
-        notice_free(notice);
+        notice_free(notices, notice);
         return NULL;
     }
     if (notice->message != NULL)
@@ -238,7 +278,7 @@ ward__notice_event(struct ward_system *sys, const ward_event *event)
         return;
     notice = copy_event(&sys->notices, event);
     if (notice == NULL || (is_flood(notice) && sys->notices.flood_bytes >= FLOOD_MOST)) {
-        notice_free(notice);
+        notice_free(&sys->notices, notice);
         sys->notices.lost++;
         return;
     }
@@ -249,14 +289,12 @@ int
 ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
                      ward_raw values)
 {
-    struct ward__notice *notice = WARD__NEW(calloc(1, sizeof *notice));
+    struct ward__notice *notice = notice_new(&sys->notices, NOTICE_MESSAGE);
 
     if (notice == NULL)
         return -ENOMEM;
-    notice->kind = NOTICE_MESSAGE;
-    notice->message = ward__message_copy(type, values);
-    if (notice->message == NULL) {
-        notice_free(notice);
+    if (!copy_message(&sys->notices, notice, type, values)) {
+        notice_free(&sys->notices, notice);
         return -ENOMEM;
     }
     notice->message->sender = sender;
@@ -284,18 +322,17 @@ ward__notice_drop_oldest(struct ward_system *sys)
     ward__ask_fail(sys, notice->message->sender, -EAGAIN);
     ward__post_dead(sys, WARD_LETTER_MAILBOX_FULL, sys->root->ref, "/",
                     notice->message->type, notice->message->values);
-    notice_free(notice);
+    notice_free(&sys->notices, notice);
     return true;
 }
 
 struct ward__notice *
-ward__notice_reserve(ward_on_reply on_reply, void *user)
+ward__notice_reserve(struct ward_system *sys, ward_on_reply on_reply, void *user)
 {
-    struct ward__notice *notice = WARD__NEW(calloc(1, sizeof *notice));
+    struct ward__notice *notice = notice_new(&sys->notices, NOTICE_ANSWER);
 
     if (notice == NULL)
         return NULL;
-    notice->kind = NOTICE_ANSWER;
     notice->as.answer.on_reply = on_reply;
     notice->as.answer.user = user;
     return notice;
@@ -306,18 +343,15 @@ ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved, int 
                     ward_raw values)
 {
     reserved->as.answer.status = status;
-    if (status == 0) {
-        reserved->message = ward__message_copy(WARD_REPLY, values);
-        if (reserved->message == NULL)
-            reserved->as.answer.status = -ENOMEM;
-    }
+    if (status == 0 && !copy_message(&sys->notices, reserved, WARD_REPLY, values))
+        reserved->as.answer.status = -ENOMEM;
     append(&sys->notices, reserved);
 }
 
 void
-ward__notice_drop(struct ward__notice *reserved)
+ward__notice_drop(struct ward_system *sys, struct ward__notice *reserved)
 {
-    notice_free(reserved);
+    notice_free(&sys->notices, reserved);
 }
 
 void
@@ -327,12 +361,11 @@ ward__notice_room(struct ward_system *sys, ward_ref ref)
 
     if (sys->options.on_room == NULL)
         return;
-    notice = WARD__NEW(calloc(1, sizeof *notice));
+    notice = notice_new(&sys->notices, NOTICE_ROOM);
     if (notice == NULL) {
         sys->notices.lost++;
         return;
     }
-    notice->kind = NOTICE_ROOM;
     notice->as.room = ref;
     append(&sys->notices, notice);
 }
@@ -428,7 +461,7 @@ ward__notices_dispatch(struct ward_system *sys)
            !sys->is_free_due && !sys->turn.is_closed) {
         take_out(&sys->notices, notice);
         call(sys, notice);
-        notice_free(notice);
+        notice_free(&sys->notices, notice);
     }
     ward__actor_room(sys->root);
     if (sys->notices.lost > 0 && !sys->is_free_due && !sys->turn.is_closed)

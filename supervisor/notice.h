@@ -12,9 +12,13 @@
 
 #include <ward/system.h>
 
+#include "ipc/pool.h"
+
 struct ward__notice;
 
 struct ward__notices {
+    struct ward__pool pieces,
+        messages; /* for notices, and for small messages of theirs */
     TAILQ_HEAD(ward__notice_list, ward__notice) list; /* owned */
     uint64_t last_number;
     uint64_t lost;
@@ -42,10 +46,11 @@ bool ward__notice_drop_oldest(struct ward_system *sys);
 
 /* An answer for a callback; `values` only with status 0. Made ahead by ward__notice_reserve, so
  * that it cannot fail when it is due. */
-struct ward__notice *ward__notice_reserve(ward_on_reply on_reply, void *user);
+struct ward__notice *ward__notice_reserve(struct ward_system *sys, ward_on_reply on_reply,
+                                          void *user);
 void ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved,
                          int status, ward_raw values);
-void ward__notice_drop(struct ward__notice *reserved);
+void ward__notice_drop(struct ward_system *sys, struct ward__notice *reserved);
 
 void ward__notice_room(struct ward_system *sys, ward_ref ref);
 

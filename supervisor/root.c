@@ -175,13 +175,13 @@ root_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply
 
     if (result < 0)
         return result;
-    from.notice = ward__notice_reserve(on_reply, user);
+    from.notice = ward__notice_reserve(sys, on_reply, user);
     if (from.notice == NULL)
         return -ENOMEM;
     result =
         ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), pack_list, &list);
     if (result < 0)
-        ward__notice_drop(from.notice);
+        ward__notice_drop(sys, from.notice);
     if (result == -EAGAIN)
         want_room(actor);
     return result;

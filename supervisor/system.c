@@ -84,7 +84,7 @@ ward__system_release(ward_system *sys)
     sys->root = NULL;
     ward__burial_finish(sys);
     ward__slots_done(&sys->actors);
-    ward__slots_done(&sys->asks);
+    ward__asks_done(sys);
     ward__notices_done(&sys->notices);
     ward__refset_done(&sys->watched);
     ward__sink_done(&sys->scratch);
@@ -129,6 +129,7 @@ ward_system_new(ward_system **made, const ward_system_options *options)
     ward__poll_init(&sys->poll, poll_limit(options));
     ward__oom_begin(&sys->oom);
     ward__notices_init(&sys->notices);
+    ward__asks_init(sys);
     ward__sink_init(&sys->scratch, WARD__FRAME_MOST + SCRATCH_SLACK);
     result = open_system(sys);
     if (result < 0) {

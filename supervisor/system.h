@@ -23,6 +23,7 @@
 #include "ipc/credit.h"
 #include "ipc/message.h"
 #include "ipc/pack.h"
+#include "ipc/pool.h"
 #include "ipc/refset.h"
 #include "ipc/slots.h"
 #include "supervisor/actor.h"
@@ -62,6 +63,7 @@ struct ward_system {
     struct ward__purse credit; /* of a sender with an actor, to begin with */
     struct ward__actor *root;  /* owned: the host as an actor, without a process */
     struct ward__slots asks;   /* struct ward__ask, owned */
+    struct ward__pool ask_pieces;
     TAILQ_HEAD(, ward__change) changes; /* under way */
     struct ward__timer stop_deadline;
     struct ward__timer wakeup; /* notices are due: the descriptor is to say so */
