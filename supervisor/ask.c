@@ -25,7 +25,7 @@ struct ward__ask {
 };
 
 /* So many pieces of memory are kept for asks to come. */
-enum { PIECES = 256 };
+enum { PIECES = 512 };
 
 void
 ward__asks_init(struct ward_system *sys)

@@ -40,7 +40,7 @@ struct ward__notice {
 };
 
 /* So many pieces of memory are kept; a message up to this size lies in one. */
-enum { PIECES = 256, SMALL_MESSAGE = 256 };
+enum { PIECES = 512, SMALL_MESSAGE = 256 };
 
 void
 ward__notices_init(struct ward__notices *notices)
