@@ -143,12 +143,14 @@ ward__wire_ready(struct ward__sink *sink, int64_t code)
 void
 ward__wire_tell(struct ward__sink *sink, ward_ref to, int64_t type)
 {
-    uint8_t usual[2 + WARD__REF_SIZE + 1] = {0x94, WARD__TELL};
+    bool is_usual = ward__is_one_byte(type) && (to.id != 0 || to.nonce != 0);
+    uint8_t *at = is_usual ? ward__sink_take(sink, 2 + WARD__REF_SIZE + 1) : NULL;
 
-    if (ward__is_one_byte(type) && (to.id != 0 || to.nonce != 0)) {
-        ward__ref_store(usual + 2, to);
-        usual[2 + WARD__REF_SIZE] = (uint8_t)type;
-        ward__sink_write(sink, usual, sizeof usual); /* the same in one piece */
+    if (at != NULL) { /* the same in one piece */
+        at[0] = 0x94;
+        at[1] = WARD__TELL;
+        ward__ref_store(at + 2, to);
+        at[2 + WARD__REF_SIZE] = (uint8_t)type;
         return;
     }
     head(sink, WARD__TELL, 3);
