@@ -22,7 +22,6 @@ struct ward__managed;
 enum ward__end_how { WARD__HOW_STOP, WARD__HOW_DRAIN, WARD__HOW_KILL, WARD__HOW_RESTART };
 
 struct ward__verbs {
-    int (*check)(const ward_ctx *ctx); /* may it be used here and now? */
     void (*enter)(ward_ctx *ctx); /* around each of those below; NULL: nothing to do */
     void (*leave)(ward_ctx *ctx);
     int (*tell)(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count);
@@ -45,16 +44,31 @@ struct ward__verbs {
 
 struct ward_ctx {
     const struct ward__verbs *verbs; /* borrowed, static */
+    unsigned generation;             /* see ward__fork_generation */
     ward_ref self, parent;
     const char *path; /* borrowed from whoever made it */
     uint32_t incarnation;
 };
 
-/* May it be used? 0; -EINVAL: NULL; what its check says. */
+/* A decider is running on this thread: every call of ward's is -EBUSY. */
+extern _Thread_local bool ward__is_in_decider
+    __attribute__((tls_model("initial-exec"))); /* without a call */
+
+/* Counts the forks that this process came through: a ctx or a system made before a fork is
+ * not usable behind it. */
+extern unsigned ward__fork_generation;
+/* Registers, once, what counts them. 0 or -ENOMEM. */
+int ward__fork_watch(void);
+
+/* May it be used here and now? 0; -EINVAL: NULL; -ECHILD; -EBUSY in a decider. */
 static inline int
 ward__ctx_check(const ward_ctx *ctx)
 {
-    return ctx != NULL ? ctx->verbs->check(ctx) : -EINVAL;
+    if (ctx == NULL)
+        return -EINVAL;
+    if (ctx->generation != ward__fork_generation)
+        return -ECHILD;
+    return ward__is_in_decider ? -EBUSY : 0;
 }
 
 /* Around the call of a verb; `leave` returns `result`. */
@@ -72,15 +86,5 @@ ward__ctx_leave(ward_ctx *ctx, int result)
         ctx->verbs->leave(ctx);
     return result;
 }
-
-/* A decider is running on this thread: every call of ward's is -EBUSY. */
-extern _Thread_local bool ward__is_in_decider
-    __attribute__((tls_model("initial-exec"))); /* without a call */
-
-/* Counts the forks that this process came through: a ctx or a system made before a fork is
- * not usable behind it. */
-extern unsigned ward__fork_generation;
-/* Registers, once, what counts them. 0 or -ENOMEM. */
-int ward__fork_watch(void);
 
 #endif

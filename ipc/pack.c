@@ -201,8 +201,6 @@ pack_body(struct ward__sink *sink, const ward_value *value)
     msgpack_packer packer = ward__sink_packer(sink);
     ward_bytes bytes = value->as.bytes;
 
-    if (value->tag == WARD_VALUE_BYTES && pack_short_bytes(sink, bytes))
-        return;
     if (bytes.size > UINT32_MAX) {
         ward__sink_fail(sink, -EMSGSIZE);
     } else if (bytes.data == NULL && bytes.size > 0) {
@@ -216,11 +214,22 @@ pack_body(struct ward__sink *sink, const ward_value *value)
     }
 }
 
-void
-ward__pack_value(struct ward__sink *sink, const ward_value *value)
+static void
+pack_number(struct ward__sink *sink, const ward_value *value)
 {
     msgpack_packer packer = ward__sink_packer(sink);
 
+    if (value->tag == WARD_VALUE_INT)
+        msgpack_pack_int64(&packer, value->as.integer);
+    else if (value->tag == WARD_VALUE_UINT)
+        msgpack_pack_uint64(&packer, value->as.unsigned_integer);
+    else
+        msgpack_pack_double(&packer, value->as.real);
+}
+
+void
+ward__pack_value(struct ward__sink *sink, const ward_value *value)
+{
     switch (value->tag) {
     case WARD_VALUE_NIL:
         ward__pack_nil(sink);
@@ -229,16 +238,15 @@ ward__pack_value(struct ward__sink *sink, const ward_value *value)
         ward__pack_bool(sink, value->as.boolean);
         return;
     case WARD_VALUE_INT:
-        msgpack_pack_int64(&packer, value->as.integer);
-        return;
     case WARD_VALUE_UINT:
-        msgpack_pack_uint64(&packer, value->as.unsigned_integer);
-        return;
     case WARD_VALUE_DOUBLE:
-        msgpack_pack_double(&packer, value->as.real);
+        pack_number(sink, value);
+        return;
+    case WARD_VALUE_BYTES:
+        if (!pack_short_bytes(sink, value->as.bytes))
+            pack_body(sink, value);
         return;
     case WARD_VALUE_STRING:
-    case WARD_VALUE_BYTES:
         pack_body(sink, value);
         return;
     case WARD_VALUE_REF:

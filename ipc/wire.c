@@ -61,34 +61,19 @@ ward__wire_go(struct ward__sink *sink, const struct ward__go *go)
 void
 ward__wire_message(struct ward__sink *sink, int64_t type, ward_ref sender)
 {
+    uint8_t *at = ward__is_one_byte(type) && (sender.id != 0 || sender.nonce != 0)
+                      ? ward__sink_take(sink, 4 + WARD__REF_SIZE)
+                      : NULL;
+
+    if (at != NULL) { /* the same in one piece */
+        memcpy(at, (const uint8_t[]){0x95, WARD__MESSAGE, 0, (uint8_t)type}, 4);
+        ward__ref_store(at + 4, sender);
+        return;
+    }
     head(sink, WARD__MESSAGE, 4);
     ward__pack_uint(sink, 0); /* the attempt: see WARD__ATTEMPT_AT */
     ward__pack_int(sink, type);
     ward__pack_ref(sink, sender);
-}
-
-/* A message of a small type in one piece. */
-size_t
-ward__wire_begin_message(struct ward__sink *sink, int64_t type, ward_ref sender)
-{
-    static const uint8_t usual[] = {0, 0, 0, 0, 0x95, WARD__MESSAGE, 0, 0};
-    bool is_from_nobody = sender.id == 0 && sender.nonce == 0;
-    size_t size = sizeof usual + (is_from_nobody ? 1 : WARD__REF_SIZE), begun;
-    uint8_t *to = ward__is_one_byte(type) ? ward__sink_take(sink, size) : NULL;
-
-    if (to == NULL) {
-        begun = ward__wire_begin(sink);
-        ward__wire_message(sink, type, sender);
-        return begun;
-    }
-    memcpy(to, usual, sizeof usual);
-    to[WARD__TYPE_AT] = (uint8_t)type;
-    to += sizeof usual;
-    if (is_from_nobody)
-        *to = 0xc0;
-    else
-        ward__ref_store(to, sender);
-    return sink->size - size;
 }
 
 void
@@ -549,9 +534,9 @@ read_usual(ward_bytes bytes, struct ward__frame *frame)
     return true;
 }
 
-int
-ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
-                struct ward_arena *arena)
+static int
+read_any(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
+         struct ward_arena *arena)
 {
     const uint8_t *data = bytes.data;
     struct ward__taker in = {.cursor = {data, data + bytes.size},
@@ -561,8 +546,6 @@ ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame
     uint64_t kind;
     uint32_t count;
 
-    if (!is_from_worker && read_usual(bytes, frame))
-        return 0;
     if (ward__read_array(&in.cursor, &count) < 0)
         return -WARD_EPROTOCOL;
     kind = ward__take_uint(&in, sizeof readers / sizeof readers[0] - 1);
@@ -576,4 +559,13 @@ ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame
     if (in.error == -ENOMEM)
         return -ENOMEM;
     return in.error < 0 || in.cursor.at != in.cursor.end ? -WARD_EPROTOCOL : 0;
+}
+
+int
+ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
+                struct ward_arena *arena)
+{
+    if (!is_from_worker && read_usual(bytes, frame))
+        return 0;
+    return read_any(bytes, is_from_worker, frame, arena);
 }

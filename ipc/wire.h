@@ -260,8 +260,6 @@ ward__wire_end(struct ward__sink *sink, size_t begun, size_t frame_bytes)
 
 void ward__wire_go(struct ward__sink *sink, const struct ward__go *go);
 void ward__wire_message(struct ward__sink *sink, int64_t type, ward_ref sender);
-/* begin and message. */
-size_t ward__wire_begin_message(struct ward__sink *sink, int64_t type, ward_ref sender);
 void ward__wire_answer(struct ward__sink *sink, const struct ward__answer *answer);
 void ward__wire_verdict(struct ward__sink *sink, int64_t directive);
 void ward__wire_halt(struct ward__sink *sink);
@@ -294,6 +292,25 @@ static inline bool
 ward__wire_is_negative(uint8_t first)
 {
     return first >= 0xe0 || (first >= WARD__INT8 && first <= 0xd3);
+}
+
+/* begin and message, in one piece for a message of a small type from nobody. */
+static inline size_t
+ward__wire_begin_message(struct ward__sink *sink, int64_t type, ward_ref sender)
+{
+    static const uint8_t usual[] = {0, 0, 0, 0, 0x95, WARD__MESSAGE, 0, 0, 0xc0};
+    bool is_usual = ward__is_one_byte(type) && sender.id == 0 && sender.nonce == 0;
+    uint8_t *at = is_usual ? ward__sink_take(sink, sizeof usual) : NULL;
+    size_t begun = sink->size;
+
+    if (at == NULL) {
+        ward__wire_begin(sink);
+        ward__wire_message(sink, type, sender);
+        return begun;
+    }
+    memcpy(at, usual, sizeof usual);
+    at[WARD__TYPE_AT] = (uint8_t)type;
+    return begun - sizeof usual;
 }
 
 /* The type of the message behind which a drained actor ends; sent by ward only. */

@@ -276,7 +276,7 @@ pack_parcel(struct ward__sink *sink, const struct parcel *parcel)
 }
 
 /* Straight into the mailbox, if it has room for `wish` bytes in one piece and that is enough. */
-static bool
+static inline bool
 post_within(const struct parcel *parcel, size_t wish)
 {
     struct ward__actor *to = parcel->to;
@@ -299,16 +299,13 @@ post_within(const struct parcel *parcel, size_t wish)
 }
 
 /* The usual way, without a copy. Small ones are not measured first. */
+enum { SMALL = 512 };
+
 static bool
-post_in_place(const struct parcel *parcel)
+post_large(const struct parcel *parcel)
 {
-    enum { SMALL = 512 };
     struct ward__sink sink;
 
-    if (parcel->to->parent == NULL)
-        return false;
-    if (post_within(parcel, SMALL))
-        return true;
     ward__sink_counting(&sink);
     pack_parcel(&sink, parcel);
     return sink.error == 0 && sink.size > SMALL && post_within(parcel, sink.size);
@@ -345,7 +342,9 @@ ward__post(struct ward__actor *to, int64_t type, ward_ref sender, ward__pack_lis
 {
     const struct parcel parcel = {to, type, sender, pack, what};
 
-    return post_in_place(&parcel) ? 0 : post_packed(&parcel, promise);
+    if (to->parent != NULL && (post_within(&parcel, SMALL) || post_large(&parcel)))
+        return 0;
+    return post_packed(&parcel, promise);
 }
 
 static void

@@ -22,12 +22,6 @@ system_of(const ward_ctx *ctx)
     return (ward_system *)(size_t)ctx;
 }
 
-static int
-root_check(const ward_ctx *ctx)
-{
-    return ward__system_check(system_of(ctx));
-}
-
 static void
 root_enter(ward_ctx *ctx)
 {
@@ -306,7 +300,6 @@ ward_change(ward_ctx *ctx, ward_ref supervisor, const ward_supervisor *rules)
 }
 
 const struct ward__verbs ward__root_verbs = {
-    .check = root_check,
     .enter = root_enter,
     .leave = root_leave,
     .tell = root_tell,

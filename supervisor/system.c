@@ -113,7 +113,7 @@ ward_system_new(ward_system **made, const ward_system_options *options)
         return -ENOMEM;
     sys->ctx.verbs = &ward__root_verbs;
     sys->options = *options;
-    sys->generation = ward__fork_generation;
+    sys->ctx.generation = ward__fork_generation;
     sys->frame_bytes =
         options->frame_bytes != 0 ? (size_t)options->frame_bytes : (size_t)FRAME_DEFAULT;
     sys->mailbox_sum.limit =
@@ -271,7 +271,7 @@ ward__system_wake(ward_system *sys)
 int
 ward__system_enter(ward_system *sys)
 {
-    int result = sys != NULL ? ward__system_check(sys) : -EINVAL;
+    int result = sys != NULL ? ward__ctx_check(&sys->ctx) : -EINVAL;
 
     if (result == 0)
         ward__turn_enter(sys);
@@ -281,7 +281,8 @@ ward__system_enter(ward_system *sys)
 void
 ward__system_leave(ward_system *sys)
 {
-    ward__system_pump(sys);
+    if (has_work(sys))
+        ward__system_pump(sys);
     if (sys->turn.is_threaded) {
         if (!TAILQ_EMPTY(&sys->undecided))
             ward__system_wake(sys);

@@ -41,7 +41,6 @@ struct ward_system {
     ward_ctx ctx; /* comes first: the root actor's */
     ward_system_options options;
     size_t frame_bytes;
-    unsigned generation;
     struct ward__loop loop;
     struct ward__turn turn;
     struct ward__poll poll;
@@ -88,15 +87,6 @@ struct ward_system {
     struct ward_arena arena;   /* of the frame being read */
 };
 
-/* May a call of the host's proceed? 0; -ECHILD; -EBUSY in a decider. */
-static inline int
-ward__system_check(const struct ward_system *sys)
-{
-    if (sys->generation != ward__fork_generation)
-        return -ECHILD;
-    return ward__is_in_decider ? -EBUSY : 0;
-}
-
 /* The living actor of a reference, or NULL. */
 static inline struct ward__actor *
 ward__actor_find(struct ward_system *sys, ward_ref ref)
@@ -106,7 +96,7 @@ ward__actor_find(struct ward_system *sys, ward_ref ref)
     return actor != NULL && actor->ref.nonce == ref.nonce ? actor : NULL;
 }
 
-/* Every call of the host's begins and ends so. `enter`: 0; -EINVAL: NULL; as check. `leave` does
+/* Every call of the host's begins and ends so. `enter`: 0; -EINVAL: NULL; -ECHILD; -EBUSY in a decider. `leave` does
  * what the call has moved, and shows what is due. */
 int ward__system_enter(struct ward_system *sys);
 void ward__system_leave(struct ward_system *sys);

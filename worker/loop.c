@@ -310,8 +310,9 @@ ward__worker_main(int channel, struct ward__page *page)
     struct ward__frame frame;
 
     ward__role = WARD__ROLE_WORKER;
-    *w = (struct ward__worker){.ctx = {.verbs = &ward__worker_verbs, .path = ""},
-                               .generation = ward__fork_generation,
+    *w = (struct ward__worker){.ctx = {.verbs = &ward__worker_verbs,
+                                       .generation = ward__fork_generation,
+                                       .path = ""},
                                .channel = channel,
                                .page = page,
                                .stop_reason = ""};

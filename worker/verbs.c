@@ -18,19 +18,13 @@ worker_of(const ward_ctx *ctx)
     return (struct ward__worker *)(size_t)ctx;
 }
 
-static int
-worker_check(const ward_ctx *ctx)
-{
-    return worker_of(ctx)->generation == ward__fork_generation ? 0 : -ECHILD;
-}
-
 /* For the functions that only a worker has: is ctx a worker's, and here? */
 static int
 check_worker(const ward_ctx *ctx)
 {
-    if (ctx == NULL)
-        return -EINVAL;
-    return ctx->verbs == &ward__worker_verbs ? worker_check(ctx) : -ECHILD;
+    int result = ward__ctx_check(ctx);
+
+    return result == 0 && ctx->verbs != &ward__worker_verbs ? -ECHILD : result;
 }
 
 /* In a post_stop in a fresh process there is nobody who could be asked anything. */
@@ -385,7 +379,6 @@ worker_lookup(ward_ctx *ctx, const char *path, ward_ref *ref)
 }
 
 const struct ward__verbs ward__worker_verbs = {
-    .check = worker_check,
     .tell = worker_tell,
     .ask = worker_ask,
     .ask_then = worker_ask_then,

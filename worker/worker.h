@@ -57,7 +57,6 @@ RB_HEAD(ward__accounts, ward__account);
 
 struct ward__worker {
     ward_ctx ctx; /* comes first: a verb gets this */
-    unsigned generation;
     int channel;
     struct ward__page *page;
     struct ward__outbox outbox;
