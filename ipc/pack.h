@@ -48,12 +48,10 @@ void ward__sink_fail(struct ward__sink *sink, int error);
 static inline uint8_t *
 ward__sink_take(struct ward__sink *sink, size_t size)
 {
-    uint8_t *to = sink->data + sink->size;
-
     if (size > sink->capacity - sink->size || sink->error != 0)
         return NULL;
     sink->size += size;
-    return to;
+    return sink->data + (sink->size - size);
 }
 
 /* Inline, and so is the packer's callback: most of what is packed are heads of a few bytes. */

@@ -29,7 +29,9 @@ is_message_in_hand(const struct ward__actor *actor)
            ward__channel_hand(&actor->now->channel, box, &hand) == 0 && hand.is_in_hand;
 }
 
-/* What workers send to each other goes on when all has been read that was read at once. */
+/* What workers send to each other is written when this turn has read all that it reads: many to a
+ * system call, and no worker is woken for the first of them. The host's own calls and callbacks may
+ * take long before they return. */
 static bool
 is_handing_on(const struct ward_system *sys)
 {
@@ -298,7 +300,7 @@ post_within(const struct parcel *parcel, size_t wish)
     return true;
 }
 
-/* The usual way, without a copy. Small ones are not measured first. */
+/* What is larger than most is measured before it is packed. */
 enum { SMALL = 512 };
 
 static bool
@@ -342,6 +344,7 @@ ward__post(struct ward__actor *to, int64_t type, ward_ref sender, ward__pack_lis
 {
     const struct parcel parcel = {to, type, sender, pack, what};
 
+    /* The usual way, without a copy. */
     if (to->parent != NULL && (post_within(&parcel, SMALL) || post_large(&parcel)))
         return 0;
     return post_packed(&parcel, promise);
