@@ -1,8 +1,12 @@
 #include "supervisor/oom.h"
 
-#include <inttypes.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "ipc/fds.h"
 
 /* "6:memory:/a/b" is version 1, "0::/a/b" version 2. True if the line tells of memory. */
 static bool
@@ -28,31 +32,36 @@ take_line(char *line, char *path, size_t size)
 
 /* The kernel's count of "oom_kill"; -1: it cannot be read. */
 static int64_t
-read_count(const char *path)
+read_count(int fd)
 {
-    FILE *file = path[0] != '\0' ? fopen(path, "re") : NULL;
-    char line[128];
-    int64_t count = -1;
+    static const char word[] = "oom_kill ";
+    char text[512];
+    ssize_t got = fd >= 0 ? pread(fd, text, sizeof text - 1, 0) : -1;
+    const char *line;
 
-    while (file != NULL && count < 0 && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "oom_kill %" SCNd64, &count) != 1)
-            count = -1;
-    if (file != NULL)
-        fclose(file);
-    return count;
+    text[got > 0 ? got : 0] = '\0';
+    for (line = text; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, word, sizeof word - 1) == 0)
+            return strtoll(line + sizeof word - 1, NULL, 10);
+    }
+    return -1;
 }
 
 void
 ward__oom_begin(struct ward__oom *oom)
 {
     FILE *file = fopen("/proc/self/cgroup", "re");
-    char line[512];
+    char line[512], path[512];
 
-    oom->path[0] = '\0';
-    oom->seen = -1;
-    while (file != NULL && oom->seen < 0 && fgets(line, sizeof line, file) != NULL)
-        if (take_line(line, oom->path, sizeof oom->path))
-            oom->seen = read_count(oom->path);
+    *oom = (struct ward__oom){.fd = -1, .seen = -1};
+    while (file != NULL && oom->seen < 0 && fgets(line, sizeof line, file) != NULL) {
+        if (!take_line(line, path, sizeof path))
+            continue;
+        ward__fd_close(&oom->fd);
+        oom->fd = open(path, O_RDONLY | O_CLOEXEC);
+        oom->seen = read_count(oom->fd);
+    }
     if (file != NULL)
         fclose(file);
 }
@@ -60,8 +69,14 @@ ward__oom_begin(struct ward__oom *oom)
 bool
 ward__oom_has_killed(struct ward__oom *oom)
 {
-    if (oom->seen < 0 || read_count(oom->path) <= oom->seen)
+    if (oom->seen < 0 || read_count(oom->fd) <= oom->seen)
         return false;
     oom->seen++;
     return true;
+}
+
+void
+ward__oom_end(struct ward__oom *oom)
+{
+    ward__fd_close(&oom->fd);
 }

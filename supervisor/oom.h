@@ -12,12 +12,14 @@
 #include <stdint.h>
 
 struct ward__oom {
-    char path[512]; /* of the kernel's count; "": there is none */
-    int64_t seen;   /* kills that have their death */
+    int fd;       /* owned: the file with the kernel's count; -1: there is none */
+    int64_t seen; /* kills that have their death */
 };
 
 /* Finds the count. Without one, nothing ever happened. */
 void ward__oom_begin(struct ward__oom *oom);
+
+void ward__oom_end(struct ward__oom *oom);
 
 /* True once for each kill. */
 bool ward__oom_has_killed(struct ward__oom *oom);

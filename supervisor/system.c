@@ -89,6 +89,7 @@ ward__system_release(ward_system *sys)
     ward__refset_done(&sys->watched);
     ward__sink_done(&sys->scratch);
     ward__arena_done(&sys->arena);
+    ward__oom_end(&sys->oom);
     ward__loop_done(&sys->loop);
     free(sys->failure);
     free(sys);
