@@ -350,10 +350,25 @@ is_next_due(struct ward__incarnation *inc)
     return ward__channel_await(&inc->channel, box);
 }
 
+/*
+ * One without a hook to run is sent its messages right behind GO: nobody waits for READY then. It says
+ * READY before any code of its actor's runs, so who has said nothing never was its actor's, even where
+ * what it left unread is a message.
+ */
+static bool
+is_ready_at_once(const struct ward__incarnation *inc)
+{
+    const ward_behavior *behavior = inc->actor->behavior;
+
+    return inc->stage == WARD__STAGE_BORN && inc->doom == WARD__DOOM_NONE &&
+           inc->actor->node.state == WARD__NODE_STARTING && behavior->pre_start == NULL &&
+           behavior->pre_restart == NULL && behavior->post_restart == NULL;
+}
+
 void
 ward__incarnation_write(struct ward__incarnation *inc)
 {
-    bool is_up = inc->stage == WARD__STAGE_UP;
+    bool is_up = inc->stage == WARD__STAGE_UP || is_ready_at_once(inc);
 
     if (inc->pidfd < 0 || inc->is_dead || inc->channel.is_eof) {
         ward__poll_note(inc); /* the loop shows all that is to be seen of it */

@@ -283,10 +283,9 @@ start(struct ward__worker *w, enum ward__go_mode mode)
         ward__hooks_fail(w);
     ward__outbox_put(&w->outbox, pack_ready, &result);
     ward__outbox_commit(&w->outbox, w->outbox.done);
-    if (result == WARD_START_IGNORE) {
-        ward__outbox_flush(&w->outbox);
+    ward__outbox_flush(&w->outbox); /* messages may be here already */
+    if (result == WARD_START_IGNORE)
         ward__worker_exit(w);
-    }
     ward__phase_set(w, WARD_PHASE_IDLE);
     ward__lane_heard(w); /* GO */
     if (w->own_reason[0] != '\0')

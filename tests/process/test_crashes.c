@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ enum {
     CRASH_ADDRESS,
     CRASH_EXIT_LIBC,
     HANG,
+    AWAIT,
 };
 
 enum { HUNG = 100 };
@@ -72,6 +74,7 @@ static ward_next
 crasher_receive(ward_ctx *ctx, const ward_message *msg)
 {
     struct crasher *self = ward_state(ctx);
+    char byte;
 
     ward_breadcrumb(ctx, "type %d", (int)ward_message_type(msg));
     switch (ward_message_type(msg)) {
@@ -108,6 +111,8 @@ crasher_receive(ward_ctx *ctx, const ward_message *msg)
         break;
     case HANG:
         hang(ctx);
+    case AWAIT:
+        return read(3, &byte, 1) == 1 ? WARD_SAME : -EIO;
     }
     return WARD_UNHANDLED;
 }
@@ -473,6 +478,53 @@ uptime_is_from_ready_to_the_end(void **state)
     assert_in_range(lived, 55, now_ms() - start + 100);
 }
 
+/* It has no hook to run, and is sent what waited before it has said that it is ready. */
+static void
+it_is_ready_before_it_handles_what_waited(void **state)
+{
+    struct harness *h = *state;
+    ward_spec spec = crasher_spec("a");
+    int ends[2];
+    ward_ref ref;
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    spec.fds = &ends[0];
+    spec.fd_count = 1;
+    ref = spawn_up(h, &spec);
+    ward_tell(h->ctx, ref, CRASH_NULL);
+    ward_tell(h->ctx, ref, AWAIT);
+    ward_tell(h->ctx, ref, WORK);
+    await_event(h, WARD_EVENT_RESTARTED, "/a");
+    assert_int_equal(write(ends[1], "w", 1), 1);
+    assert_int_equal(ask_number(h, ref, GET_COUNT), 1);
+    assert_int_equal(count_events(h, WARD_EVENT_FAILED, NULL), 1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* It dies of the first message that waited: not of its start, and not as one that was nobody's. */
+static void
+death_by_what_waited_is_a_failure(void **state)
+{
+    struct harness *h = *state;
+    ward_spec spec = crasher_spec("a");
+    ward_ref ref = spawn_up(h, &spec);
+    const ward_failure *f;
+
+    for (int i = 0; i < 3; i++)
+        ward_tell(h->ctx, ref, CRASH_NULL);
+    ward_tell(h->ctx, ref, WORK);
+    for (uint32_t i = 0; i < 3; i++) {
+        f = &await_event(h, WARD_EVENT_FAILED, "/a")->failure;
+        assert_int_equal(f->incarnation, i);
+        assert_int_equal(f->phase, WARD_PHASE_RECEIVE);
+        assert_int_equal(f->message_type, CRASH_NULL);
+        await_event(h, WARD_EVENT_RESTARTED, "/a");
+    }
+    assert_int_equal(ask_number(h, ref, GET_COUNT), 1);
+    assert_int_equal(count_events(h, WARD_EVENT_SPAWN_RETRY, NULL), 0);
+}
+
 int
 main(void)
 {
@@ -498,6 +550,8 @@ main(void)
         TEST(exit_in_pre_start_is_a_failure_of_the_start),
         TEST(each_incarnation_counts_up_and_says_so),
         TEST(uptime_is_from_ready_to_the_end),
+        TEST(it_is_ready_before_it_handles_what_waited),
+        TEST(death_by_what_waited_is_a_failure),
     };
 
     return harness_main("crashes", tests, sizeof tests / sizeof tests[0]);
