@@ -30,6 +30,7 @@ enum {
 };
 
 enum { HUNG = 100 };
+enum { CROWD = 100 };
 
 static const uintptr_t bad_address = 0x123450;
 
@@ -427,6 +428,32 @@ ward_kill_is_a_failure_killed_by_ward(void **state)
     await_event(h, WARD_EVENT_RESTARTED, "/a");
 }
 
+/* One signal to their parent may stand for many; every fifth lives on. */
+static void
+each_of_many_deaths_is_told_as_it_was(void **state)
+{
+    struct harness *h = *state;
+    ward_ref refs[CROWD];
+    char path[16];
+
+    for (int i = 0; i < CROWD; i++) {
+        ward_spec spec = crasher_spec(path + 1);
+        snprintf(path, sizeof path, "/w%d", i);
+        refs[i] = spawn_up(h, &spec);
+    }
+    for (int i = 0; i < CROWD; i++)
+        if (i % 5 != 0)
+            kill((pid_t)ward_process_id(h->sys, refs[i]), i % 2 ? SIGKILL : SIGTERM);
+    for (int i = 0; i < CROWD; i++) {
+        snprintf(path, sizeof path, "/w%d", i);
+        if (i % 5 != 0)
+            assert_int_equal(await_event(h, WARD_EVENT_FAILED, path)->failure.signal,
+                             i % 2 ? SIGKILL : SIGTERM);
+        assert_int_equal(ask_number(h, refs[i], GET_COUNT), 0);
+    }
+    assert_int_equal(count_events(h, WARD_EVENT_FAILED, NULL), CROWD / 5 * 4);
+}
+
 /* ---- the start, the life ---- */
 
 static void
@@ -547,6 +574,7 @@ main(void)
         TEST(outsiders_kill_makes_the_message_in_hand_poison),
         TEST(outsiders_term_makes_the_message_in_hand_poison),
         TEST(ward_kill_is_a_failure_killed_by_ward),
+        TEST(each_of_many_deaths_is_told_as_it_was),
         TEST(exit_in_pre_start_is_a_failure_of_the_start),
         TEST(each_incarnation_counts_up_and_says_so),
         TEST(uptime_is_from_ready_to_the_end),
