@@ -92,7 +92,7 @@ typedef struct ward_system_options {
 WARD_API int ward_early(void);
 
 /*
- * [host] A new system. It takes four descriptors (five if `.threaded`), its zygote two and each
+ * [host] A new system. It takes five descriptors (six if `.threaded`), its zygote two and each
  * worker two; so does each of at most two processes that are made ahead once the first actor has
  * started: who starts next gets one at once. They are no actors and count nowhere. Calls
  * ward_early if nobody did. `options` is copied; NULL: all defaults. On any thread, which may end
