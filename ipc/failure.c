@@ -213,8 +213,8 @@ say_cause(struct ward__text *line, const ward_failure *f)
     case WARD_CAUSE_SIGNAL:
         ward__say(line, "signal %d (SIG%s)", f->signal,
                   signal_name != NULL ? signal_name : "?");
-        if (f->signal == SIGSEGV || f->signal == SIGBUS || f->signal == SIGFPE ||
-            f->signal == SIGILL)
+        if (f->signal_code > 0 && (f->signal == SIGSEGV || f->signal == SIGBUS ||
+                                   f->signal == SIGFPE || f->signal == SIGILL))
             ward__say(line, " at 0x%" PRIx64, f->fault_address);
         break;
     case WARD_CAUSE_RAISE:
@@ -222,8 +222,10 @@ say_cause(struct ward__text *line, const ward_failure *f)
         break;
     default:
         ward__say(line, "%s", ward_cause_name(f->cause));
-        if (f->error != 0)
-            ward__say(line, " %s", ward_error_name(f->error));
+        if (f->error != 0) {
+            ward__say(line, " ");
+            ward__say_error(line, f->error);
+        }
         if (f->step != NULL && f->step[0] != '\0')
             ward__say(line, " in step %s", f->step);
         if (f->text != NULL && f->text[0] != '\0')

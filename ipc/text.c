@@ -2,6 +2,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include <ward/error.h>
 
 struct ward__text
 ward__text_in(char *buffer, size_t size)
@@ -24,4 +27,15 @@ ward__say(struct ward__text *text, const char *format, ...)
     va_end(arguments);
     if (length > 0)
         text->at += (size_t)length;
+}
+
+void
+ward__say_error(struct ward__text *text, int code)
+{
+    const char *name = ward_error_name(code);
+
+    if (strcmp(name, "?") != 0)
+        ward__say(text, "%s", name);
+    else
+        ward__say(text, "%d", code);
 }

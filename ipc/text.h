@@ -20,5 +20,7 @@ struct ward__text {
 struct ward__text ward__text_in(char *buffer, size_t size);
 
 void ward__say(struct ward__text *text, const char *format, ...) WARD_PRINTF(2, 3);
+/* The name of an error, or its number if it has none. */
+void ward__say_error(struct ward__text *text, int code);
 
 #endif

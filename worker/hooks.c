@@ -8,6 +8,7 @@
 #include <ward/error.h>
 
 #include "ipc/clock.h"
+#include "ipc/text.h"
 #include "worker/worker.h"
 
 void
@@ -26,11 +27,12 @@ run_pre_start(struct ward__worker *w)
     int result = w->behavior->pre_start != NULL ? w->behavior->pre_start(&w->ctx) : 0;
 
     if (result < 0 && !w->raise.is_set) {
+        struct ward__text text = ward__text_in(w->raise.text, sizeof w->raise.text);
         w->raise.is_set = true;
         w->raise.cause = WARD_CAUSE_ERROR;
         w->raise.error = result;
-        snprintf(w->raise.text, sizeof w->raise.text, "pre_start returned %s",
-                 ward_error_name(result));
+        ward__say(&text, "pre_start returned ");
+        ward__say_error(&text, result);
     }
     return result;
 }

@@ -35,9 +35,11 @@ WARD_BEGIN
 typedef struct ward_ctx ward_ctx;
 
 /*
- * What receive returns. Besides these, every negative code is a failure: cause `error`
- * with that code, so `return ward_reply(ctx, 1)` is right. Think before `return ward_tell(...)`:
- * where the mailbox there may be full, -EAGAIN is no reason to fail (spec.h: WARD_REJECT).
+ * What receive returns. Besides these, every negative code is a failure: cause `error` with that
+ * code, and any other number is -EINVAL. So `return ward_reply(ctx, 1)` is right for a message
+ * that is only ever asked: one that was told has nobody to answer, and -WARD_EUNKNOWN ends the
+ * actor. Think before `return ward_tell(...)`, too: where the mailbox there may be full, -EAGAIN
+ * is no reason to fail (spec.h: WARD_REJECT).
  */
 typedef int ward_next;
 enum {

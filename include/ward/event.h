@@ -48,7 +48,7 @@ typedef enum ward_event_kind {
  *   late-reply    an answer that nobody waits for any more
  *   undecodable   it could not be packed for its reader
  *   unhandled     receive returned WARD_UNHANDLED
- *   expired       its time was over before it was handled
+ *   expired       its time was over before it was handled (nothing expires yet)
  */
 #define WARD_LETTERS(X)                                                                  \
     X(POISON, "poison")                                                                  \

@@ -121,7 +121,8 @@ typedef struct ward_terminated {
     ward_end end;
     const char
         *reason; /* yours (ward_stop_self), or one of normal, stopped, drained, ignored,
-                          * failed, limit, escalated, stopped by decider, unknown */
+                          * failed, limit, escalated, intensity, not started, shutdown, stopped by
+                          * decider, unknown */
     int cause;   /* enum ward_cause of the last failure, or -1: it never failed */
     const char *failure; /* that failure in a line; "" if there was none */
 } ward_terminated;

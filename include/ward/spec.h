@@ -20,7 +20,7 @@ WARD_BEGIN
 /* When an actor that has ended is started again (OTP's restart types). */
 typedef enum ward_restart_type {
     WARD_RESTART_DEFAULT = 0, /* permanent under a supervisor, else transient */
-    WARD_PERMANENT,           /* after every end */
+    WARD_PERMANENT,           /* after every end that nobody asked for */
     WARD_TRANSIENT,           /* after a failure */
     WARD_TEMPORARY,           /* never */
 } ward_restart_type;

@@ -132,7 +132,8 @@ WARD_API int ward_run_for(ward_system *sys, int timeout_ms);
 
 /*
  * [host] Runs the system until nothing is queued, in hand, starting or restarting, and the
- * callbacks due have been called. 0; -ETIMEDOUT; -WARD_EFAILED; -EDEADLK.
+ * callbacks due have been called. An answer that somebody still owes (ward_reply_to) is not waited
+ * for. 0; -ETIMEDOUT; -WARD_EFAILED; -EDEADLK.
  */
 WARD_API int ward_settle(ward_system *sys, int timeout_ms);
 

@@ -28,7 +28,8 @@ WARD_BEGIN
 WARD_API ward_ref ward_self(const ward_ctx *ctx);
 
 /* [both] Its parent: who has spawned it; for those that the host has spawned the host, which gets
- * what is told to it in on_message. All zero in the host. */
+ * what is told to it in on_message; for a child of a supervisor that one, which takes no messages
+ * (ward_lookup(ctx, "/", &host) finds the host from anywhere). All zero in the host. */
 WARD_API ward_ref ward_parent(const ward_ctx *ctx);
 
 /* [both] Its path, "/team/worker-0"; the host's is "/". Lives as long as ctx. */
@@ -179,8 +180,9 @@ WARD_API int ward_watch(ward_ctx *ctx, ward_ref ref);
 /* [both] Takes that back: after it nothing more comes. 0. */
 WARD_API int ward_unwatch(ward_ctx *ctx, ward_ref ref);
 
-/* [both] The living actor of that path, "/team/worker-0". 0; -ENOENT; in a worker it asks the
- * host and publishes as ward_ask does. */
+/* [both] The living actor of that path, "/team/worker-0"; "/" is the host. 0; -ENOENT; in a
+ * worker it asks the host and publishes as ward_ask does, so also -ECANCELED: this actor is being
+ * stopped or restarted. */
 WARD_API int ward_lookup(ward_ctx *ctx, const char *path, ward_ref *ref);
 
 /* ---- failing, changing, leaving traces ---- */
@@ -206,7 +208,8 @@ WARD_API int ward_breadcrumb(ward_ctx *ctx, const char *format, ...) WARD_PRINTF
 
 #ifndef __cplusplus
 /* The typed verbs: arguments after the fixed ones are the type and the values; an answer has no
- * type, so those of ward_reply and ward_reply_to are values only. */
+ * type, so those of ward_reply and ward_reply_to are values only. They are macros: a compound
+ * literal among the arguments stands in parentheses, `ward_tell(ctx, ((ward_ref){1, 2}), T)`. */
 #define ward_tell(ctx, to, ...) ward_tell_values((ctx), (to), WARD__VALUES(__VA_ARGS__))
 #define ward_ask(ctx, to, reply, timeout_ms, ...)                                        \
     ward_ask_values((ctx), (to), (reply), (timeout_ms), WARD__VALUES(__VA_ARGS__))

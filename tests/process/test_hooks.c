@@ -2,9 +2,10 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
-enum { COUNT, CRASH, RAISE, HANG, RESTART_IT, CHANGE, STRING };
+enum { COUNT, CRASH, RAISE, HANG, RESTART_IT, CHANGE, STRING, RETURN };
 enum { SAID = 100, HUNG, RESULT };
 
 struct hooked {
@@ -47,8 +48,11 @@ static ward_next
 receive(ward_ctx *ctx, const ward_message *msg)
 {
     struct hooked *self = ward_state(ctx);
+    int number;
 
     switch (ward_message_type(msg)) {
+    case RETURN:
+        return ward_get(msg, &number) < 0 ? WARD_UNHANDLED : number;
     case COUNT:
         self->count++;
         say(ctx, "count");
@@ -279,6 +283,39 @@ become_lasts_until_the_restart(void **state)
 }
 
 static void
+assert_failed_by_returning(struct harness *h, int number, int error, const char *text)
+{
+    ward_ref ref = spawn_up(h, &(ward_spec){.id = "a", .behavior = &hooked});
+    const struct record *r;
+
+    ward_tell(h->ctx, ref, RETURN, number);
+    r = await_event(h, WARD_EVENT_FAILED, "/a");
+    assert_int_equal(r->failure.cause, WARD_CAUSE_ERROR);
+    assert_int_equal(r->failure.error, error);
+    assert_int_equal(r->failure.by, WARD_BY_SELF);
+    assert_string_equal(r->failure.text, text);
+    await_event(h, WARD_EVENT_STOPPED, "/a");
+}
+
+static void
+return_that_means_nothing_is_an_error(void **state)
+{
+    struct harness *h = *state;
+
+    assert_failed_by_returning(h, WARD_UNHANDLED + 1, -EINVAL, "hooked returned 4");
+    assert_failed_by_returning(h, INT_MAX, -EINVAL, "hooked returned 2147483647");
+}
+
+static void
+return_of_an_error_without_a_name_is_told_by_number(void **state)
+{
+    struct harness *h = *state;
+
+    assert_failed_by_returning(h, -5000, -5000, "hooked returned -5000");
+    assert_failed_by_returning(h, -EDOM, -EDOM, "hooked returned EDOM");
+}
+
+static void
 failed_start_runs_no_post_stop(void **state)
 {
     struct harness *h = *state;
@@ -392,6 +429,8 @@ main(void)
         TEST(hooks_of_a_restart_run_in_order),
         TEST(ordered_restart_runs_all_hooks_without_a_cause),
         TEST(become_lasts_until_the_restart),
+        TEST(return_that_means_nothing_is_an_error),
+        TEST(return_of_an_error_without_a_name_is_told_by_number),
         TEST(failed_start_runs_no_post_stop),
         TEST(ten_failed_starts_in_a_row_make_the_next_wait),
         TEST(ignored_start_is_a_quiet_end),

@@ -40,6 +40,7 @@ each_cause_says_what_is_known_of_it(void **state)
 
     (void)state;
     f.signal = SIGSEGV;
+    f.signal_code = SEGV_MAPERR;
     f.has_message = true;
     f.message_type = 1;
     assert_line(&f,
@@ -49,6 +50,9 @@ each_cause_says_what_is_known_of_it(void **state)
     f.has_message = false;
     f.incarnation = 7;
     assert_line(&f, "/team/w #7: signal 9 (SIGKILL), receive, by outsider");
+    f.signal = SIGSEGV; /* sent, not met: there is no address */
+    f.signal_code = SI_USER;
+    assert_line(&f, "/team/w #7: signal 11 (SIGSEGV), receive, by outsider");
     f = sample(WARD_CAUSE_EXIT);
     f.exit_code = 3;
     assert_line(&f, "/team/w #0: exit 3, receive, by self");
@@ -64,6 +68,8 @@ each_cause_says_what_is_known_of_it(void **state)
     assert_line(&f,
                 "/team/w #0: spawn EMFILE in step socketpair: no more, start, by self");
     f = sample(WARD_CAUSE_ERROR);
+    f.error = -5000;
+    assert_line(&f, "/team/w #0: error -5000, receive, by self");
     f.error = -WARD_ETYPE;
     f.origin = (ward_ref){2, 2};
     f.origin_path = "/team/w/x";
