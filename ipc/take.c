@@ -41,15 +41,15 @@ ward__take_array(struct ward__taker *in, uint32_t count)
 ward_raw
 ward__take_list(struct ward__taker *in)
 {
-    struct ward__cursor ahead = in->cursor;
+    const uint8_t *begun = in->cursor.at; /* see read.c on copies of a cursor */
     ward_raw list = {NULL, 0};
     uint32_t count;
 
     if (in->error == 0)
-        in->error = ward__read_array(&ahead, &count);
+        in->error = ward__read_array(&in->cursor, &count);
     if (in->error < 0)
         return list;
-    list = (ward_raw){in->cursor.at, (size_t)(in->cursor.end - in->cursor.at)};
+    list = (ward_raw){begun, (size_t)(in->cursor.end - begun)};
     if (!in->is_trusted &&
         ward__scan_within(list.data, list.size, WARD__SCAN_DEPTH - 1) !=
             (int64_t)list.size) {
