@@ -21,8 +21,25 @@ ward__scan(const uint8_t *data, size_t size)
     return ward__scan_within(data, size, WARD__SCAN_DEPTH);
 }
 
-int64_t
-ward__scan_within(const uint8_t *data, size_t size, unsigned levels)
+/* The usual: a short list of values without others inside. 0: it is no such list, or a bad one. */
+static int64_t
+scan_flat(const uint8_t *data, size_t size)
+{
+    struct ward__cursor in = {data, data + size};
+    struct ward__head head;
+    uint32_t left;
+
+    if (size == 0 || (*data & 0xf0) != 0x90)
+        return 0;
+    left = *in.at++ & 0x0f;
+    for (; left > 0; left--)
+        if (ward__read_head(&in, &head) < 0 || head.kind >= WARD__ARRAY)
+            return 0;
+    return in.at - data;
+}
+
+static int64_t
+scan_deep(const uint8_t *data, size_t size, unsigned levels)
 {
     struct ward__cursor in = {data, data + size};
     uint64_t left[WARD__SCAN_DEPTH]; /* values owed by each open level */
@@ -51,6 +68,14 @@ ward__scan_within(const uint8_t *data, size_t size, unsigned levels)
         left[depth] = inner;
     }
     return in.at - data;
+}
+
+int64_t
+ward__scan_within(const uint8_t *data, size_t size, unsigned levels)
+{
+    int64_t used = levels > 1 ? scan_flat(data, size) : 0;
+
+    return used > 0 ? used : scan_deep(data, size, levels);
 }
 
 int64_t
