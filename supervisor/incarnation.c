@@ -568,10 +568,14 @@ channel_ready(struct ward__io *watcher, int events)
     go_on(inc);
 }
 
+/* Who ends by a call of its own has read GO, though not the messages behind it. */
 bool
 ward__incarnation_is_untouched(struct ward__incarnation *inc)
 {
-    return inc->doom == WARD__DOOM_NONE && ward__channel_is_untouched(&inc->channel);
+    bool has_ended_itself = inc->has_exit && WIFEXITED(inc->exit.status);
+
+    return inc->doom == WARD__DOOM_NONE && !has_ended_itself &&
+           ward__channel_is_untouched(&inc->channel);
 }
 
 void

@@ -77,6 +77,8 @@ copy_message(struct ward__notices *notices, struct ward__notice *notice, int64_t
         notice->message = ward__message_copy(type, values);
     else if (memory != NULL)
         notice->message = ward__message_place(memory, type, values);
+    if (notice->message == NULL)
+        ward__pool_give(&notices->messages, memory);
     return notice->message != NULL;
 }
 

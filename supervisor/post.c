@@ -29,13 +29,20 @@ is_message_in_hand(const struct ward__actor *actor)
            ward__channel_hand(&actor->now->channel, box, &hand) == 0 && hand.is_in_hand;
 }
 
-/* What workers send to each other is written when this turn has read all that it reads: many to a
+/*
+ * What workers send to each other is written when this turn has read all that it reads: many to a
  * system call, and no worker is woken for the first of them. The host's own calls and callbacks may
- * take long before they return. */
+ * take long before they return; and where few messages have room, the first makes room for another
+ * one as soon as it is in hand.
+ */
 static bool
-is_handing_on(const struct ward_system *sys)
+is_for_later(const struct ward__actor *to)
 {
-    return sys->turn.depth > 0 && !sys->is_in_callback;
+    const struct ward__mailbox *box = &to->mailbox;
+
+    return to->sys->turn.depth > 0 && !to->sys->is_in_callback &&
+           box->limit_messages == UINT64_MAX && box->limit_bytes > 2 * WRITE_AT_ONCE &&
+           !box->sends_one_by_one;
 }
 
 /* A worker that is idle gets it now; one that is busy gets more at once a little later. */
@@ -54,7 +61,7 @@ write_soon(struct ward__actor *actor, size_t size)
         if (!inc->has_raised)
             (void)ward__channel_progress(&inc->channel, box);
         ward__actor_write(actor);
-    } else if (!is_soon && !is_handing_on(actor->sys) &&
+    } else if (!is_soon && !is_for_later(actor) &&
                box->sent_number + 1 == box->tail_number &&
                ward__commit_done(atomic_load(&inc->channel.page->commit)) ==
                    (uint32_t)box->sent_number) {

@@ -2,6 +2,7 @@
 #include "noter.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* ---- A27 ---- */
@@ -40,6 +41,29 @@ a27_drop_oldest_keeps_the_last_two(void **state)
     for (int i = 1; i <= 3; i++)
         assert_int_equal(await_letter(h, WARD_LETTER_MAILBOX_FULL, "/a")->message.number,
                          i);
+}
+
+/* The first one is in hand as good as at once, and does not count. */
+static void
+two_for_one_that_is_idle_both_arrive(void **state)
+{
+    enum { ROUNDS = 20 };
+    struct harness *h = *state;
+    ward_ref b = spawn_noter(h, "b");
+
+    for (int i = 0; i < ROUNDS; i++) {
+        char id[8];
+        ward_ref a;
+        snprintf(id, sizeof id, "a%d", i);
+        a = spawn_up(
+            h, &(ward_spec){.id = id,
+                            .behavior = &noter,
+                            .mailbox = {.messages = 1, .when_full = WARD_DROP_OLDEST}});
+        assert_result(ward_tell(h->ctx, b, FILL, a, 1, 2), 0);
+        settle(h);
+        assert_int_equal(ward_mailbox_dropped(h->sys, a), 0);
+        assert_numbers(h, a, 1, 2);
+    }
 }
 
 static void
@@ -297,6 +321,7 @@ main(void)
         TEST(an_ask_waits_for_room_no_longer_than_its_time),
         TEST(a27_drop_new_keeps_the_first_two),
         TEST(a27_drop_oldest_keeps_the_last_two),
+        TEST(two_for_one_that_is_idle_both_arrive),
         TEST(a27_who_waits_goes_on_when_there_is_space),
     };
 

@@ -125,6 +125,11 @@ static const ward_behavior hooked = {.name = "hooked",
                                      .post_restart = post_restart};
 WARD_REGISTER(hooked);
 
+/* No machine has so much memory. */
+static const ward_behavior greedy = {
+    .name = "greedy", .state_size = (size_t)1 << 50, .receive = changed};
+WARD_REGISTER(greedy);
+
 static int
 start_badly(ward_ctx *ctx)
 {
@@ -315,6 +320,23 @@ return_of_an_error_without_a_name_is_told_by_number(void **state)
     assert_failed_by_returning(h, -EDOM, -EDOM, "hooked returned EDOM");
 }
 
+/* The end of a process that could not even begin is its actor's, whatever waits for it. */
+static void
+exit_before_the_first_message_is_a_failed_start(void **state)
+{
+    static char bytes[5000];
+    struct harness *h = *state;
+    const struct record *r;
+    ward_ref ref = spawn(h, &(ward_spec){.id = "a", .behavior = &greedy});
+
+    ward_tell(h->ctx, ref, COUNT, ward_bytes_of(bytes, sizeof bytes));
+    r = await_event(h, WARD_EVENT_FAILED, "/a");
+    assert_int_equal(r->failure.cause, WARD_CAUSE_EXIT);
+    assert_int_equal(r->failure.exit_code, ENOMEM);
+    assert_int_equal(r->failure.phase, WARD_PHASE_START);
+    await_event(h, WARD_EVENT_STOPPED, "/a");
+}
+
 static void
 failed_start_runs_no_post_stop(void **state)
 {
@@ -431,6 +453,7 @@ main(void)
         TEST(become_lasts_until_the_restart),
         TEST(return_that_means_nothing_is_an_error),
         TEST(return_of_an_error_without_a_name_is_told_by_number),
+        TEST(exit_before_the_first_message_is_a_failed_start),
         TEST(failed_start_runs_no_post_stop),
         TEST(ten_failed_starts_in_a_row_make_the_next_wait),
         TEST(ignored_start_is_a_quiet_end),
