@@ -52,7 +52,7 @@ two_for_one_that_is_idle_both_arrive(void **state)
     ward_ref b = spawn_noter(h, "b");
 
     for (int i = 0; i < ROUNDS; i++) {
-        char id[8];
+        char id[16];
         ward_ref a;
         snprintf(id, sizeof id, "a%d", i);
         a = spawn_up(
