@@ -147,7 +147,14 @@ ward__pack_ref(struct ward__sink *sink, ward_ref ref)
 void
 ward__pack_array(struct ward__sink *sink, size_t count)
 {
-    msgpack_packer packer = ward__sink_packer(sink);
+    msgpack_packer packer;
+    uint8_t *to = count < 16 ? ward__sink_take(sink, 1) : NULL;
+
+    if (to != NULL) { /* the same without a call back */
+        *to = (uint8_t)(0x90 | count);
+        return;
+    }
+    packer = ward__sink_packer(sink);
     msgpack_pack_array(&packer, count);
 }
 
@@ -265,12 +272,7 @@ ward__pack_value(struct ward__sink *sink, const ward_value *value)
 void
 ward__pack_values(struct ward__sink *sink, const ward_value *values, size_t count)
 {
-    uint8_t *to = count < 16 ? ward__sink_take(sink, 1) : NULL;
-
-    if (to != NULL)
-        *to = (uint8_t)(0x90 | count); /* the same in one piece */
-    else
-        ward__pack_array(sink, count);
+    ward__pack_array(sink, count);
     for (size_t i = 0; i < count; i++)
         ward__pack_value(sink, &values[i]);
 }

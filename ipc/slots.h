@@ -31,6 +31,7 @@ void ward__slots_done(struct ward__slots *table);
 /* Adds an item; its handle is never 0. 0; -ENOMEM. */
 int ward__slots_add(struct ward__slots *table, void *item, uint64_t *handle);
 
+/* The place of a handle, free or not, or NULL. */
 static inline struct ward__slot *
 ward__slots_at(const struct ward__slots *table, uint64_t handle)
 {

@@ -243,6 +243,7 @@ ward__wire_begin(struct ward__sink *sink)
     return begun;
 }
 
+/* What `end` does after an error. */
 int ward__wire_give_up(struct ward__sink *sink, size_t begun);
 
 static inline int

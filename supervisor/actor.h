@@ -147,6 +147,7 @@ void ward__actor_end_life(struct ward__actor *actor);
 
 /* The engine, its clock set: for an event. */
 struct ward__engine *ward__engine_of(struct ward__actor *actor);
+
 /* The living actor of a path, or NULL; and the same, or an absent one. */
 struct ward__actor *ward__actor_lookup(struct ward_system *sys, const char *path);
 struct ward__actor *ward__actor_record(struct ward_system *sys, const char *path);

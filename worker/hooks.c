@@ -21,19 +21,28 @@ ward__worker_exit(struct ward__worker *w)
 
 /* ---- the start ---- */
 
+void
+ward__hooks_returned(struct ward__worker *w, const char *who, int code)
+{
+    struct ward__text text = ward__text_in(w->raise.text, sizeof w->raise.text);
+
+    w->raise.is_set = true;
+    w->raise.cause = WARD_CAUSE_ERROR;
+    w->raise.error = code < 0 ? code : -EINVAL;
+    ward__say(&text, "%s returned ", who);
+    if (code < 0)
+        ward__say_error(&text, code);
+    else
+        ward__say(&text, "%d", code);
+}
+
 static int
 run_pre_start(struct ward__worker *w)
 {
     int result = w->behavior->pre_start != NULL ? w->behavior->pre_start(&w->ctx) : 0;
 
-    if (result < 0 && !w->raise.is_set) {
-        struct ward__text text = ward__text_in(w->raise.text, sizeof w->raise.text);
-        w->raise.is_set = true;
-        w->raise.cause = WARD_CAUSE_ERROR;
-        w->raise.error = result;
-        ward__say(&text, "pre_start returned ");
-        ward__say_error(&text, result);
-    }
+    if (result < 0 && !w->raise.is_set)
+        ward__hooks_returned(w, "pre_start", result);
     return result;
 }
 

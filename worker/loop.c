@@ -10,7 +10,6 @@
 
 #include "ipc/fault.h"
 #include "ipc/registry.h"
-#include "ipc/text.h"
 #include "worker/crash.h"
 #include "worker/entry.h"
 #include "worker/warm.h"
@@ -111,28 +110,12 @@ go_quiet(struct ward__worker *w, enum ward__quiet_why why, uint64_t done)
     ward__worker_exit(w);
 }
 
-/* What it returned that is a failure. */
-static void
-fail_for(struct ward__worker *w, ward_next next)
-{
-    struct ward__text text = ward__text_in(w->raise.text, sizeof w->raise.text);
-
-    w->raise.is_set = true;
-    w->raise.cause = WARD_CAUSE_ERROR;
-    w->raise.error = next < 0 ? next : -EINVAL;
-    ward__say(&text, "%s returned ", w->behavior->name);
-    if (next < 0)
-        ward__say_error(&text, next);
-    else
-        ward__say(&text, "%d", next);
-}
-
 /* What a handler returned, save for a message that it did not handle. */
 static void
 obey(struct ward__worker *w, ward_next next, uint64_t done)
 {
     if ((next < 0 || next > WARD_UNHANDLED) && !w->raise.is_set)
-        fail_for(w, next);
+        ward__hooks_returned(w, w->behavior->name, next);
     if (w->raise.is_set)
         ward__hooks_fail(w);
     if (next == WARD_STOP || w->own_reason[0] != '\0') {

@@ -125,6 +125,9 @@ int ward__hooks_start(struct ward__worker *w, enum ward__go_mode mode);
 /* Runs post_stop, says BYE and ends the process. */
 _Noreturn void ward__hooks_finish(struct ward__worker *w,
                                   const struct ward__finish *finish);
+/* Sets w->raise to what `who` has returned that is a failure: an error, or a number that means
+ * nothing. */
+void ward__hooks_returned(struct ward__worker *w, const char *who, int code);
 /* Reports w->raise, waits for the verdict and does it. */
 _Noreturn void ward__hooks_fail(struct ward__worker *w);
 /* Ends the process as an incarnation ends: output flushed, no exit handlers. */
