@@ -390,23 +390,38 @@ take_for_slot(struct ward__cursor *in, const ward_slot *slot, struct taken *take
     return ward__skip(in);
 }
 
+/* One is written or not, without more ado. */
+static int
+read_slot(struct ward__cursor *in, const ward_slot *slot, struct ward_arena *arena)
+{
+    struct taken taken;
+    int result = take_for_slot(in, slot, &taken, arena);
+
+    return result < 0 ? result : store_slot(slot, &taken, in->end, arena);
+}
+
 /* Checks the next `count` values first and stores them then, so that all or none are
- * written (save for memory that runs out between two strings). */
+ * written (save for memory that runs out between two strings). After an error the cursor is
+ * anywhere. */
 static int
 read_slots(struct ward__cursor *in, const ward_slot *slots, size_t count,
            struct ward_arena *arena)
 {
     struct taken taken[WARD_MAX_VALUES];
-    struct ward__cursor at = *in;
     int result = count <= WARD_MAX_VALUES ? 0 : -EINVAL;
 
     for (size_t i = 0; result == 0 && i < count; i++)
-        result = take_for_slot(&at, &slots[i], &taken[i], arena);
+        result = take_for_slot(in, &slots[i], &taken[i], arena);
     for (size_t i = 0; result == 0 && i < count; i++)
-        result = store_slot(&slots[i], &taken[i], at.end, arena);
-    if (result == 0)
-        in->at = at.at;
+        result = store_slot(&slots[i], &taken[i], in->end, arena);
     return result;
+}
+
+static inline int
+read_all(struct ward__cursor *in, const ward_slot *slots, size_t count,
+         struct ward_arena *arena)
+{
+    return count == 1 ? read_slot(in, slots, arena) : read_slots(in, slots, count, arena);
 }
 
 int
@@ -419,7 +434,7 @@ ward_get_slots(const ward_message *msg, const ward_slot *slots, size_t count)
     in = msg->body;
     if (count > msg->count)
         return -ENODATA;
-    return read_slots(&in, slots, count, msg->arena);
+    return read_all(&in, slots, count, msg->arena);
 }
 
 /* ---- iterators ---- */
@@ -458,7 +473,7 @@ ward_iter_slots(ward_iter *it, const ward_slot *slots, size_t count)
         return 0;
     if (count > it->left)
         return -ENODATA;
-    result = read_slots(&in, slots, count, it->arena);
+    result = read_all(&in, slots, count, it->arena);
     if (result < 0)
         return result;
     it->at = in.at;

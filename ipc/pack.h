@@ -1,10 +1,10 @@
 /*
- * Packing: values to msgpack bytes, through msgpack-c's packer, into a sink. A sink is a
+ * Packing: values to msgpack bytes, piece by piece into a sink. A sink is a
  * piece of memory with a hard maximum; it either has a fixed size (a worker's outbox) or grows
  * by doubling. A sink that overflowed or ran out of memory keeps its error and swallows what
  * follows, so only the end of a frame needs a look.
  *
- * Used by: builder.c, wire.c, outbox, mailboxes. Uses: msgpack-c.
+ * Used by: builder.c, wire.c, outbox, mailboxes. Uses: put.h.
  */
 #ifndef WARD_IPC_PACK_H
 #define WARD_IPC_PACK_H
@@ -13,18 +13,16 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <msgpack/pack.h>
-
 #include <ward/value.h>
 
-#include "ipc/read.h"
+#include "ipc/put.h"
 
 struct ward__sink {
     uint8_t *data;    /* owned if it grows, else borrowed */
     size_t size;      /* bytes written */
     size_t capacity;  /* bytes that fit now */
     size_t maximum;   /* bytes it may grow to; equal to capacity: fixed */
-    int error;        /* the first error: -EMSGSIZE, -ENOMEM, or a packer's */
+    int error;        /* the first error: -EMSGSIZE, -ENOMEM, or of a bad value */
     bool is_counting; /* only the size is wanted */
 };
 
@@ -44,49 +42,16 @@ void ward__sink_clear(struct ward__sink *sink);
 void ward__sink_write_more(struct ward__sink *sink, const void *data, size_t size);
 void ward__sink_fail(struct ward__sink *sink, int error);
 
-/* Where the next `size` bytes are to be written, which count as written; NULL: not without more ado. */
-static inline uint8_t *
-ward__sink_take(struct ward__sink *sink, size_t size)
-{
-    if (size > sink->capacity - sink->size || sink->error != 0)
-        return NULL;
-    sink->size += size;
-    return sink->data + (sink->size - size);
-}
-
-/* Inline, and so is the packer's callback: most of what is packed are heads of a few bytes. */
 static inline void
 ward__sink_write(struct ward__sink *sink, const void *data, size_t size)
 {
-    uint8_t *to = size > 0 ? ward__sink_take(sink, size) : NULL;
-
-    if (to != NULL)
-        memcpy(to, data, size);
-    else
+    if (size > sink->capacity - sink->size || sink->error != 0) {
         ward__sink_write_more(sink, data, size);
-}
-
-static inline int
-ward__sink_packer_write(void *sink, const char *data, size_t size)
-{
-    ward__sink_write(sink, data, size);
-    return 0;
-}
-
-static inline msgpack_packer
-ward__sink_packer(struct ward__sink *sink)
-{
-    msgpack_packer packer;
-
-    msgpack_packer_init(&packer, sink, ward__sink_packer_write);
-    return packer;
-}
-
-/* A number from 0 to 127 is packed as itself. */
-static inline bool
-ward__is_one_byte(int64_t number)
-{
-    return number >= 0 && number < 0x80;
+        return;
+    }
+    if (size > 0)
+        memcpy(sink->data + sink->size, data, size);
+    sink->size += size;
 }
 
 /* One part each; errors stick to the sink. */
@@ -104,5 +69,6 @@ void ward__pack_raw(struct ward__sink *sink, ward_raw raw);   /* trusted bytes *
 void ward__pack_value(struct ward__sink *sink, const ward_value *value);
 /* An array of them. */
 void ward__pack_values(struct ward__sink *sink, const ward_value *values, size_t count);
+void ward__pack_body(struct ward__sink *sink, const struct ward__body *body);
 
 #endif

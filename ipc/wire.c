@@ -10,6 +10,7 @@
 
 #include "ipc/failure.h"
 #include "ipc/frame.h"
+#include "ipc/scan.h"
 
 /* ---- packing ---- */
 
@@ -28,6 +29,12 @@ head(struct ward__sink *sink, enum ward__frame_kind kind, size_t fields)
 {
     ward__pack_array(sink, fields + 1);
     ward__pack_uint(sink, (uint64_t)kind);
+}
+
+static void
+write_head(struct ward__sink *sink, const uint8_t *bytes, const uint8_t *end)
+{
+    ward__sink_write(sink, bytes, (size_t)(end - bytes));
 }
 
 static void
@@ -61,19 +68,9 @@ ward__wire_go(struct ward__sink *sink, const struct ward__go *go)
 void
 ward__wire_message(struct ward__sink *sink, int64_t type, ward_ref sender)
 {
-    uint8_t *at = ward__is_one_byte(type) && (sender.id != 0 || sender.nonce != 0)
-                      ? ward__sink_take(sink, 4 + WARD__REF_SIZE)
-                      : NULL;
+    uint8_t bytes[WARD__HEAD_MOST];
 
-    if (at != NULL) { /* the same in one piece */
-        memcpy(at, (const uint8_t[]){0x95, WARD__MESSAGE, 0, (uint8_t)type}, 4);
-        ward__ref_store(at + 4, sender);
-        return;
-    }
-    head(sink, WARD__MESSAGE, 4);
-    ward__pack_uint(sink, 0); /* the attempt: see WARD__ATTEMPT_AT */
-    ward__pack_int(sink, type);
-    ward__pack_ref(sink, sender);
+    write_head(sink, bytes, ward__put_message(bytes, type, sender));
 }
 
 void
@@ -128,19 +125,9 @@ ward__wire_ready(struct ward__sink *sink, int64_t code)
 void
 ward__wire_tell(struct ward__sink *sink, ward_ref to, int64_t type)
 {
-    bool is_usual = ward__is_one_byte(type) && (to.id != 0 || to.nonce != 0);
-    uint8_t *at = is_usual ? ward__sink_take(sink, 2 + WARD__REF_SIZE + 1) : NULL;
+    uint8_t bytes[WARD__HEAD_MOST];
 
-    if (at != NULL) { /* the same in one piece */
-        at[0] = 0x94;
-        at[1] = WARD__TELL;
-        ward__ref_store(at + 2, to);
-        at[2 + WARD__REF_SIZE] = (uint8_t)type;
-        return;
-    }
-    head(sink, WARD__TELL, 3);
-    ward__pack_ref(sink, to);
-    ward__pack_int(sink, type);
+    write_head(sink, bytes, ward__put_tell(bytes, to, type));
 }
 
 void
@@ -157,8 +144,9 @@ ward__wire_ask(struct ward__sink *sink, const struct ward__ask_frame *ask)
 void
 ward__wire_reply(struct ward__sink *sink, ward_ref sender)
 {
-    head(sink, WARD__REPLY, 2);
-    ward__pack_ref(sink, sender);
+    uint8_t bytes[WARD__HEAD_MOST];
+
+    write_head(sink, bytes, ward__put_reply(bytes, sender));
 }
 
 void
@@ -509,34 +497,42 @@ ward__wire_kind(ward_bytes bytes)
     return (enum ward__frame_kind)kind;
 }
 
-/* What most of the host's frames are, read in one go: a message of a small type, tried a few times,
- * from nobody or from somebody with a reference. */
-static bool
-read_usual(ward_bytes bytes, struct ward__frame *frame)
+/* What most of a worker's frames are: to an actor with a reference, of a small type. */
+bool
+ward__wire_read_usual_verb(ward_bytes bytes, struct ward__frame *frame)
 {
-    enum { ATTEMPT = 2, TYPE, SENDER, LEAST };
-    const uint8_t *at = bytes.data, *end = at + bytes.size;
-    struct ward__message_frame *message = &frame->as.message;
+    enum {
+        REF = 2,
+        TELL_VALUES = REF + WARD__REF_SIZE + 1,
+        REPLY_VALUES = TELL_VALUES - 1
+    };
+    const uint8_t *at = bytes.data;
+    bool is_tell = bytes.size > TELL_VALUES && at[0] == 0x94 && at[1] == WARD__TELL &&
+                   at[TELL_VALUES - 1] < 0x80;
+    bool is_reply = bytes.size > REPLY_VALUES && at[0] == 0x93 && at[1] == WARD__REPLY;
+    size_t values = is_tell ? TELL_VALUES : REPLY_VALUES;
+    ward_raw list;
+    ward_ref ref;
 
-    if (bytes.size <= LEAST || at[0] != 0x95 || at[1] != WARD__MESSAGE ||
-        at[ATTEMPT] > WARD__ATTEMPT_MAX || at[TYPE] >= 0x80)
+    if ((!is_tell && !is_reply) || ward__ref_load(at + REF, WARD__REF_SIZE, &ref) == 0)
         return false;
-    message->attempt = at[ATTEMPT];
-    message->type = at[TYPE];
-    message->sender = (ward_ref){0, 0};
-    at += SENDER;
-    at += *at == 0xc0 ? 1 : ward__ref_load(at, (size_t)(end - at), &message->sender);
-    if (at == end || (*at & 0xf0) != 0x90)
+    list = (ward_raw){at + values, bytes.size - values};
+    if ((at[values] & 0xf0) != 0x90 ||
+        ward__scan_within(list.data, list.size, WARD__SCAN_DEPTH - 1) !=
+            (int64_t)list.size)
         return false;
-    message->values = (ward_raw){at, (size_t)(end - at)};
-    frame->kind = WARD__MESSAGE;
+    frame->kind = is_tell ? WARD__TELL : WARD__REPLY;
     frame->size = bytes.size;
+    if (is_tell)
+        frame->as.tell = (struct ward__tell){ref, at[TELL_VALUES - 1], list};
+    else
+        frame->as.reply = (struct ward__reply){ref, list};
     return true;
 }
 
-static int
-read_any(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
-         struct ward_arena *arena)
+int
+ward__wire_read_any(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
+                    struct ward_arena *arena)
 {
     const uint8_t *data = bytes.data;
     struct ward__taker in = {.cursor = {data, data + bytes.size},
@@ -559,13 +555,4 @@ read_any(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
     if (in.error == -ENOMEM)
         return -ENOMEM;
     return in.error < 0 || in.cursor.at != in.cursor.end ? -WARD_EPROTOCOL : 0;
-}
-
-int
-ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
-                struct ward_arena *arena)
-{
-    if (!is_from_worker && read_usual(bytes, frame))
-        return 0;
-    return read_any(bytes, is_from_worker, frame, arena);
 }

@@ -223,8 +223,8 @@ struct ward__frame {
  * `is_from_worker` says which kinds are allowed; and of what comes from a worker the values are
  * scanned, which nothing here reads, while those that the host packed itself are not.
  */
-int ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
-                    struct ward_arena *arena);
+static inline int ward__wire_read(ward_bytes bytes, bool is_from_worker,
+                                  struct ward__frame *frame, struct ward_arena *arena);
 
 /* What kind of frame the host has sent, without reading it; 0: none. */
 enum ward__frame_kind ward__wire_kind(ward_bytes bytes);
@@ -295,23 +295,74 @@ ward__wire_is_negative(uint8_t first)
     return first >= 0xe0 || (first >= WARD__INT8 && first <= 0xd3);
 }
 
-/* begin and message, in one piece for a message of a small type from nobody. */
-static inline size_t
-ward__wire_begin_message(struct ward__sink *sink, int64_t type, ward_ref sender)
-{
-    static const uint8_t usual[] = {0, 0, 0, 0, 0x95, WARD__MESSAGE, 0, 0, 0xc0};
-    bool is_usual = ward__is_one_byte(type) && sender.id == 0 && sender.nonce == 0;
-    uint8_t *at = is_usual ? ward__sink_take(sink, sizeof usual) : NULL;
-    size_t begun = sink->size;
+/*
+ * The same heads put where there is room for so many bytes, and the values behind by ward__put_body;
+ * the length is stored in front at last.
+ */
+enum { WARD__HEAD_MOST = WARD__FRAME_PREFIX + 3 + WARD__INT_MOST + WARD__REF_SIZE };
 
-    if (at == NULL) {
-        ward__wire_begin(sink);
-        ward__wire_message(sink, type, sender);
-        return begun;
-    }
-    memcpy(at, usual, sizeof usual);
-    at[WARD__TYPE_AT] = (uint8_t)type;
-    return begun - sizeof usual;
+static inline uint8_t *
+ward__put_message(uint8_t *to, int64_t type, ward_ref sender)
+{
+    static const uint8_t begun[] = {0x95, WARD__MESSAGE, 0}; /* see WARD__ATTEMPT_AT */
+
+    memcpy(to, begun, sizeof begun);
+    return ward__put_ref(ward__put_int(to + sizeof begun, type), sender);
+}
+
+static inline uint8_t *
+ward__put_tell(uint8_t *to, ward_ref actor, int64_t type)
+{
+    to[0] = 0x94;
+    to[1] = WARD__TELL;
+    return ward__put_int(ward__put_ref(to + 2, actor), type);
+}
+
+static inline uint8_t *
+ward__put_reply(uint8_t *to, ward_ref sender)
+{
+    to[0] = 0x93;
+    to[1] = WARD__REPLY;
+    return ward__put_ref(to + 2, sender);
+}
+
+/* What most of the host's frames are, read in one go: a message of a small type, tried a few times,
+ * from nobody or from somebody with a reference. */
+static inline bool
+ward__wire_read_usual_message(ward_bytes bytes, struct ward__frame *frame)
+{
+    enum { ATTEMPT = 2, TYPE, SENDER, LEAST };
+    const uint8_t *at = bytes.data, *end = at + bytes.size;
+    struct ward__message_frame *message = &frame->as.message;
+
+    if (bytes.size <= LEAST || at[0] != 0x95 || at[1] != WARD__MESSAGE ||
+        at[ATTEMPT] > WARD__ATTEMPT_MAX || at[TYPE] >= 0x80)
+        return false;
+    message->attempt = at[ATTEMPT];
+    message->type = at[TYPE];
+    message->sender = (ward_ref){0, 0};
+    at += SENDER;
+    at += *at == 0xc0 ? 1 : ward__ref_load(at, (size_t)(end - at), &message->sender);
+    if (at == end || (*at & 0xf0) != 0x90)
+        return false;
+    message->values = (ward_raw){at, (size_t)(end - at)};
+    frame->kind = WARD__MESSAGE;
+    frame->size = bytes.size;
+    return true;
+}
+
+bool ward__wire_read_usual_verb(ward_bytes bytes, struct ward__frame *frame);
+int ward__wire_read_any(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
+                        struct ward_arena *arena);
+
+static inline int
+ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
+                struct ward_arena *arena)
+{
+    bool is_read = is_from_worker ? ward__wire_read_usual_verb(bytes, frame)
+                                  : ward__wire_read_usual_message(bytes, frame);
+
+    return is_read ? 0 : ward__wire_read_any(bytes, is_from_worker, frame, arena);
 }
 
 /* The type of the message behind which a drained actor ends; sent by ward only. */

@@ -143,7 +143,7 @@ ward__ask_is_cycle(const struct ward__actor *asker, const struct ward__actor *to
 
 int
 ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
-              int64_t timeout_ms, int64_t type, ward__pack_list pack, const void *what)
+              int64_t timeout_ms, int64_t type, const struct ward__body *body)
 {
     struct ward_system *sys = from->asker->sys;
     struct ward__ask *ask;
@@ -167,7 +167,7 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
     TAILQ_INSERT_TAIL(&to->asks_in, ask, in);
     TAILQ_INSERT_TAIL(&from->asker->asks_out, ask, out);
     from->asker->asks_out_count++;
-    result = ward__post(to, type, ask->ref, pack, what, from->promise);
+    result = ward__post(to, type, ask->ref, body, from->promise);
     if (result != 0) {
         ask_free(ask);
         return result == WARD__POST_DROPPED ? -EAGAIN : result;
@@ -178,7 +178,7 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
         from->asker->waits_number = ask->number;
     }
     if (timeout_ms != WARD_INFINITE)
-        ward__timer_set(&sys->loop, &ask->timeout, ward__clock_ms() + timeout_ms,
+        ward__timer_set(&sys->loop, &ask->timeout, ward__clock_deadline(timeout_ms),
                         timed_out);
     return 0;
 }

@@ -38,8 +38,7 @@ void ward__asks_done(struct ward_system *sys);
  * ward__post returns. `timeout_ms` may be WARD_INFINITE.
  */
 int ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
-                  int64_t timeout_ms, int64_t type, ward__pack_list pack,
-                  const void *what);
+                  int64_t timeout_ms, int64_t type, const struct ward__body *body);
 
 /* Would `asker`, waiting for `to`, wait for itself? */
 bool ward__ask_is_cycle(const struct ward__actor *asker, const struct ward__actor *to);

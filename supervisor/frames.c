@@ -17,12 +17,6 @@
 #include "supervisor/system.h"
 #include "supervisor/watch.h"
 
-static void
-pack_same(struct ward__sink *sink, const void *what)
-{
-    ward__pack_raw(sink, *(const ward_raw *)what);
-}
-
 static ward_letter
 letter_of(int result)
 {
@@ -62,6 +56,7 @@ static void
 handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__tell *tell = &frame->as.tell;
+    const struct ward__body body = {.packed = tell->values};
     struct ward_system *sys = inc->sys;
     struct ward__actor *to = ward__actor_find(sys, tell->to);
     int result;
@@ -74,8 +69,7 @@ handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
     }
     if (!pays(inc, to, frame))
         return;
-    result =
-        ward__post_raw(to, tell->type, (ward_ref){0, 0}, tell->values, promise(inc, to));
+    result = ward__post(to, tell->type, (ward_ref){0, 0}, &body, promise(inc, to));
     if (result < 0)
         ward__post_dead(sys, letter_of(result), to->ref, to->path, tell->type,
                         tell->values);
@@ -104,9 +98,11 @@ static int
 ask_for(struct ward__incarnation *inc, const struct ward__ask_from *from,
         struct ward__actor *to, const struct ward__ask_frame *ask)
 {
+    const struct ward__body body = {.packed = ask->values};
+
     if (inc->actor->asks_out_count >= ASKS_MOST)
         return -EAGAIN;
-    return ward__ask_new(from, to, ask->timeout_ms, ask->type, pack_same, &ask->values);
+    return ward__ask_new(from, to, ask->timeout_ms, ask->type, &body);
 }
 
 static void

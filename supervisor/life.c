@@ -457,21 +457,15 @@ ward__actor_quiet(struct ward__actor *actor, int why, const char *reason)
 
 /* ---- ends that somebody asks for ---- */
 
-static void
-pack_nothing(struct ward__sink *sink, const void *what)
-{
-    (void)what;
-    ward__pack_array(sink, 0);
-}
-
 static int
 drain(struct ward__actor *actor)
 {
+    const struct ward__body nothing = {.count = 0};
     int result;
 
     if (actor->is_draining)
         return 0;
-    result = ward__post(actor, WARD__TYPE_DRAIN, (ward_ref){0, 0}, pack_nothing, NULL,
+    result = ward__post(actor, WARD__TYPE_DRAIN, (ward_ref){0, 0}, &nothing,
                         WARD__PROMISE_OWN);
     if (result == 0)
         actor->is_draining = true;

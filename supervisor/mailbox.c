@@ -11,7 +11,52 @@
 #include "ipc/frame.h"
 #include "ipc/wire.h"
 
-enum { DEFAULT_BYTES = 16 << 20, SMALLEST_RING = 1024 };
+enum { DEFAULT_BYTES = 16 << 20 };
+
+/* Rings have a power of two of bytes. One that is no more small has so many at once: such a one comes
+ * and goes with each flood, and is kept for the next, so that its memory is not the system's each time. */
+enum {
+    SMALLEST_RING = 1024,
+    SMALL_RING = 4 * 1024,
+    USUAL_RING = 64 * 1024,
+    USUAL_RINGS_KEPT = 4
+};
+
+void
+ward__mailbox_sum_init(struct ward__mailbox_sum *sum, uint64_t limit)
+{
+    *sum = (struct ward__mailbox_sum){.limit = limit};
+    ward__pool_init(&sum->rings, USUAL_RING, USUAL_RINGS_KEPT);
+}
+
+void
+ward__mailbox_sum_done(struct ward__mailbox_sum *sum)
+{
+    ward__pool_done(&sum->rings);
+}
+
+static bool
+is_pooled(const struct ward__mailbox *box, size_t capacity)
+{
+    return box->sum != NULL && capacity == USUAL_RING;
+}
+
+static uint8_t *
+ring_new(struct ward__mailbox *box, size_t capacity)
+{
+    if (is_pooled(box, capacity))
+        return ward__pool_take(&box->sum->rings);
+    return WARD__NEW(malloc(capacity));
+}
+
+static void
+ring_free(struct ward__mailbox *box, uint8_t *ring, size_t capacity)
+{
+    if (is_pooled(box, capacity))
+        ward__pool_give(&box->sum->rings, ring);
+    else
+        free(ring);
+}
 
 static uint64_t
 limit(int64_t option, uint64_t when_default)
@@ -48,7 +93,7 @@ ward__mailbox_done(struct ward__mailbox *box)
 {
     add_up(box, 0, box->tail - box->done);
     box->done = box->sent = box->tail = 0;
-    free(box->ring);
+    ring_free(box, box->ring, box->capacity);
     box->ring = NULL;
     box->capacity = 0;
 }
@@ -92,14 +137,15 @@ ward__mailbox_grow(struct ward__mailbox *box, size_t needed)
 {
     size_t capacity = box->capacity != 0 ? box->capacity : SMALLEST_RING;
     struct ward__mailbox grown = *box;
-    uint8_t *held;
     size_t size = (size_t)(box->tail - box->done);
 
     while (capacity < needed)
         capacity *= 2;
+    if (capacity > SMALL_RING && capacity < USUAL_RING)
+        capacity = USUAL_RING;
     if (capacity == box->capacity)
         return 0;
-    grown.ring = WARD__NEW(malloc(capacity));
+    grown.ring = ring_new(box, capacity);
     if (grown.ring == NULL)
         return -ENOMEM;
     grown.capacity = capacity;
@@ -110,9 +156,8 @@ ward__mailbox_grow(struct ward__mailbox *box, size_t needed)
         at += piece;
         size -= piece;
     }
-    held = box->ring;
+    ring_free(box, box->ring, box->capacity);
     *box = grown;
-    free(held);
     return 0;
 }
 

@@ -12,7 +12,7 @@
  * order. No memory before the first message; given back when empty, and positions begin again at 0. It knows nothing of
  * processes and of what is in a frame but its length, its attempt and whether it is ward's own.
  *
- * Used by: actor.c, post.c, channel.c. Uses: frame.h, wire.h.
+ * Used by: actor.c, post.c, channel.c. Uses: frame.h, wire.h, pool.h.
  */
 #ifndef WARD_SUPERVISOR_MAILBOX_H
 #define WARD_SUPERVISOR_MAILBOX_H
@@ -24,11 +24,17 @@
 
 #include <ward/spec.h>
 
-/* What all mailboxes of a system hold together. */
+#include "ipc/pool.h"
+
+/* What all mailboxes of a system hold together, and memory for those to come. */
 struct ward__mailbox_sum {
     uint64_t bytes;
     uint64_t limit; /* UINT64_MAX: no limit */
+    struct ward__pool rings;
 };
+
+void ward__mailbox_sum_init(struct ward__mailbox_sum *sum, uint64_t limit);
+void ward__mailbox_sum_done(struct ward__mailbox_sum *sum);
 
 struct ward__mailbox {
     uint8_t *ring; /* owned; its size is a power of two, or 0 */
@@ -84,20 +90,17 @@ ward__mailbox_has_ample_room(const struct ward__mailbox *box, size_t size)
 /* Memory for so many bytes. 0; -ENOMEM. */
 int ward__mailbox_grow(struct ward__mailbox *box, size_t needed);
 
-/* Where the next frame may be packed in place: the free bytes behind `tail` that lie in one piece, at
- * least `wish` of them if the ring's end is not in the way. NULL: no memory. */
+/* Where the next frame may be packed in place: `size` free bytes behind `tail` that lie in one piece.
+ * NULL: there are none, as the ring ends there; or no memory. */
 static inline uint8_t *
-ward__mailbox_room(struct ward__mailbox *box, size_t wish, size_t *size)
+ward__mailbox_room(struct ward__mailbox *box, size_t size)
 {
-    size_t held = (size_t)(box->tail - box->done), at, behind, all;
+    size_t held = (size_t)(box->tail - box->done), at;
 
-    if (held + wish > box->capacity && ward__mailbox_grow(box, held + wish) < 0)
+    if (held + size > box->capacity && ward__mailbox_grow(box, held + size) < 0)
         return NULL;
     at = (size_t)box->tail & (box->capacity - 1);
-    behind = box->capacity - at;
-    all = box->capacity - held;
-    *size = behind < all ? behind : all;
-    return box->ring + at;
+    return box->capacity - at >= size ? box->ring + at : NULL;
 }
 
 /* One whole frame was packed there. */

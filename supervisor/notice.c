@@ -1,6 +1,7 @@
 #include "supervisor/notice.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,6 @@ struct ward__notice {
     TAILQ_ENTRY(ward__notice) next;
     uint64_t number;
     ward_message *message; /* owned, or NULL: of EVENT, MESSAGE, ANSWER */
-    bool is_small;         /* that message, from the pool for such */
     union {
         struct told *event; /* EVENT: owned */
         struct {            /* ANSWER */
@@ -37,9 +37,10 @@ struct ward__notice {
         } answer;
         ward_ref room; /* ROOM */
     } as;
+    _Alignas(max_align_t) uint8_t room[]; /* for a small message */
 };
 
-/* So many pieces of memory are kept; a message up to this size lies in one. */
+/* So many pieces of memory are kept; a message up to this size has room in one. */
 enum { PIECES = 512, SMALL_MESSAGE = 256 };
 
 void
@@ -47,8 +48,8 @@ ward__notices_init(struct ward__notices *notices)
 {
     *notices = (struct ward__notices){0};
     TAILQ_INIT(&notices->list);
-    ward__pool_init(&notices->pieces, sizeof(struct ward__notice), PIECES);
-    ward__pool_init(&notices->messages, SMALL_MESSAGE, PIECES);
+    ward__pool_init(&notices->pieces, sizeof(struct ward__notice) + SMALL_MESSAGE,
+                    PIECES);
 }
 
 static struct ward__notice *
@@ -60,25 +61,22 @@ notice_new(struct ward__notices *notices, enum notice_kind kind)
         return NULL;
     notice->kind = kind;
     notice->message = NULL;
-    notice->is_small = false;
     return notice;
+}
+
+static bool
+is_small(size_t values)
+{
+    return ward__message_size(values) <= SMALL_MESSAGE;
 }
 
 /* Gives it a message of its own. False: no memory. */
 static bool
-copy_message(struct ward__notices *notices, struct ward__notice *notice, int64_t type,
-             ward_raw values)
+copy_message(struct ward__notice *notice, int64_t type, ward_raw values)
 {
-    void *memory;
-
-    notice->is_small = ward__message_size(values.size) <= SMALL_MESSAGE;
-    memory = notice->is_small ? ward__pool_take(&notices->messages) : NULL;
-    if (!notice->is_small)
-        notice->message = ward__message_copy(type, values);
-    else if (memory != NULL)
-        notice->message = ward__message_place(memory, type, values);
-    if (notice->message == NULL)
-        ward__pool_give(&notices->messages, memory);
+    notice->message = is_small(values.size)
+                          ? ward__message_place(notice->room, type, values)
+                          : ward__message_copy(type, values);
     return notice->message != NULL;
 }
 
@@ -100,13 +98,13 @@ is_flood(const struct ward__notice *notice)
 static size_t
 size_of(const struct ward__notice *notice)
 {
-    size_t size = sizeof *notice;
+    size_t size = notice->message != NULL
+                      ? ward__notice_size(notice->message->values.size)
+                      : ward__notice_size(0);
 
     if (notice->kind == NOTICE_EVENT)
         size += sizeof *notice->as.event + strlen(notice->as.event->path) +
                 strlen(notice->as.event->text);
-    if (notice->message != NULL)
-        size += sizeof *notice->message + notice->message->values.size;
     return size;
 }
 
@@ -171,12 +169,10 @@ notice_free(struct ward__notices *notices, struct ward__notice *notice)
         return;
     if (notice->kind == NOTICE_EVENT)
         told_free(notice->as.event);
-    if (notice->is_small && notice->message != NULL) {
+    if (notice->message != NULL && is_small(notice->message->values.size))
         ward__message_done(notice->message);
-        ward__pool_give(&notices->messages, notice->message);
-    } else {
+    else
         ward_message_free(notice->message);
-    }
     ward__pool_give(&notices->pieces, notice);
 }
 
@@ -190,7 +186,6 @@ ward__notices_done(struct ward__notices *notices)
         notice_free(notices, notice);
     }
     ward__pool_done(&notices->pieces);
-    ward__pool_done(&notices->messages);
 }
 
 /* ---- in ---- */
@@ -258,8 +253,7 @@ copy_event(struct ward__notices *notices, const ward_event *event)
     notice->as.event = copy_told(notices, event);
     is_short = notice->as.event == NULL;
     if (!is_short && event->message != NULL) {
-        is_short =
-            !copy_message(notices, notice, event->message->type, event->message->values);
+        is_short = !copy_message(notice, event->message->type, event->message->values);
     }
     if (is_short) {
         notice_free(notices, notice);
@@ -295,7 +289,7 @@ ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
 
     if (notice == NULL)
         return -ENOMEM;
-    if (!copy_message(&sys->notices, notice, type, values)) {
+    if (!copy_message(notice, type, values)) {
         notice_free(&sys->notices, notice);
         return -ENOMEM;
     }
@@ -307,7 +301,9 @@ ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
 size_t
 ward__notice_size(size_t values)
 {
-    return sizeof(struct ward__notice) + sizeof(ward_message) + values;
+    size_t size = sizeof(struct ward__notice) + SMALL_MESSAGE;
+
+    return is_small(values) ? size : size + ward__message_size(values);
 }
 
 bool
@@ -345,7 +341,7 @@ ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved, int 
                     ward_raw values)
 {
     reserved->as.answer.status = status;
-    if (status == 0 && !copy_message(&sys->notices, reserved, WARD_REPLY, values))
+    if (status == 0 && !copy_message(reserved, WARD_REPLY, values))
         reserved->as.answer.status = -ENOMEM;
     append(&sys->notices, reserved);
 }

@@ -17,8 +17,7 @@
 struct ward__notice;
 
 struct ward__notices {
-    struct ward__pool pieces,
-        messages; /* for notices, and for small messages of theirs */
+    struct ward__pool pieces;                         /* for notices */
     TAILQ_HEAD(ward__notice_list, ward__notice) list; /* owned */
     uint64_t last_number;
     uint64_t lost;

@@ -266,76 +266,52 @@ deliver(struct ward__actor *to, const struct letter *letter)
     }
 }
 
-/* A message before it is packed. */
-struct parcel {
-    struct ward__actor *to;
-    int64_t type;
-    ward_ref sender;
-    ward__pack_list pack;
-    const void *what;
-};
-
-static inline size_t
-pack_parcel(struct ward__sink *sink, const struct parcel *parcel)
-{
-    size_t begun = ward__wire_begin_message(sink, parcel->type, parcel->sender);
-
-    parcel->pack(sink, parcel->what);
-    return begun;
-}
-
-/* Straight into the mailbox, if it has room for `wish` bytes in one piece and that is enough. */
+/* The usual way: straight into the mailbox, if that has ample room in one piece. */
 static inline bool
-post_within(const struct parcel *parcel, size_t wish)
+post_in_place(struct ward__actor *to, int64_t type, ward_ref sender,
+              const struct ward__body *body)
 {
-    struct ward__actor *to = parcel->to;
-    struct ward__sink sink;
-    uint8_t *room;
+    struct ward__mailbox *box = &to->mailbox;
+    uint64_t bound = WARD__HEAD_MOST + ward__body_bound(body);
+    uint8_t *begun, *end;
     size_t size;
 
-    if (!ward__mailbox_has_ample_room(&to->mailbox, wish))
+    if (to->parent == NULL || bound > to->frame_bytes ||
+        !ward__mailbox_has_ample_room(box, (size_t)bound))
         return false;
-    room = ward__mailbox_room(&to->mailbox, wish, &size);
-    if (room == NULL)
+    begun = ward__mailbox_room(box, (size_t)bound);
+    if (begun == NULL)
         return false;
-    ward__sink_fixed(&sink, room, size);
-    if (ward__wire_end(&sink, pack_parcel(&sink, parcel), to->frame_bytes) < 0 ||
-        (sink.size > wish && !ward__mailbox_has_ample_room(&to->mailbox, sink.size)))
+    end = ward__put_message(begun + WARD__FRAME_PREFIX, type, sender);
+    end = ward__put_body(end, body);
+    if (end == NULL)
         return false;
-    ward__mailbox_packed(&to->mailbox, sink.size);
-    write_soon(to, sink.size);
+    size = (size_t)(end - begun);
+    ward__frame_store_length(begun, (uint32_t)(size - WARD__FRAME_PREFIX));
+    ward__mailbox_packed(box, size);
+    write_soon(to, size);
     return true;
-}
-
-/* What is larger than most is measured before it is packed. */
-enum { SMALL = 512 };
-
-static bool
-post_large(const struct parcel *parcel)
-{
-    struct ward__sink sink;
-
-    ward__sink_counting(&sink);
-    pack_parcel(&sink, parcel);
-    return sink.error == 0 && sink.size > SMALL && post_within(parcel, sink.size);
 }
 
 /* Where the mailbox is full, or ends in the middle: packed first, put in then. */
 static int
-post_packed(const struct parcel *parcel, enum ward__promise promise)
+post_packed(struct ward__actor *to, int64_t type, ward_ref sender,
+            const struct ward__body *body, enum ward__promise promise)
 {
-    struct ward__actor *to = parcel->to;
     struct ward__sink *frame = &to->sys->scratch;
-    struct letter letter = {
-        .type = parcel->type, .sender = parcel->sender, .promise = promise};
+    struct letter letter = {.type = type, .sender = sender, .promise = promise};
+    size_t begun;
     int result;
 
     ward__sink_clear(frame);
     if (to->parent == NULL) { /* the host needs no envelope */
-        parcel->pack(frame, parcel->what);
+        ward__pack_body(frame, body);
         result = frame->error;
     } else {
-        result = ward__wire_end(frame, pack_parcel(frame, parcel), to->frame_bytes);
+        begun = ward__wire_begin(frame);
+        ward__wire_message(frame, type, sender);
+        ward__pack_body(frame, body);
+        result = ward__wire_end(frame, begun, to->frame_bytes);
     }
     letter.frame = (ward_bytes){frame->data, frame->size};
     if (result == 0)
@@ -346,28 +322,12 @@ post_packed(const struct parcel *parcel, enum ward__promise promise)
 }
 
 int
-ward__post(struct ward__actor *to, int64_t type, ward_ref sender, ward__pack_list pack,
-           const void *what, enum ward__promise promise)
+ward__post(struct ward__actor *to, int64_t type, ward_ref sender,
+           const struct ward__body *body, enum ward__promise promise)
 {
-    const struct parcel parcel = {to, type, sender, pack, what};
-
-    /* The usual way, without a copy. */
-    if (to->parent != NULL && (post_within(&parcel, SMALL) || post_large(&parcel)))
+    if (post_in_place(to, type, sender, body))
         return 0;
-    return post_packed(&parcel, promise);
-}
-
-static void
-pack_same(struct ward__sink *sink, const void *what)
-{
-    ward__pack_raw(sink, *(const ward_raw *)what);
-}
-
-int
-ward__post_raw(struct ward__actor *to, int64_t type, ward_ref sender, ward_raw values,
-               enum ward__promise promise)
-{
-    return ward__post(to, type, sender, pack_same, &values, promise);
+    return post_packed(to, type, sender, body, promise);
 }
 
 /* ---- dead letters ---- */

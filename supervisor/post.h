@@ -11,9 +11,6 @@
 
 struct ward_system;
 
-/* Packs the values of a message: one array. */
-typedef void (*ward__pack_list)(struct ward__sink *sink, const void *what);
-
 /* What a message has to rely on where a mailbox is full. */
 enum ward__promise {
     WARD__PROMISE_NONE,   /* it may be refused */
@@ -26,14 +23,10 @@ enum { WARD__POST_DROPPED = 1 };
 
 /*
  * Brings a message to an actor; to the root: to on_message. 0; WARD__POST_DROPPED; -EAGAIN: the
- * mailbox is full; -EMSGSIZE; -ENOMEM; -EINVAL: what the packer finds wrong.
+ * mailbox is full; -EMSGSIZE; -ENOMEM; -EINVAL and what else a value has wrong.
  */
 int ward__post(struct ward__actor *to, int64_t type, ward_ref sender,
-               ward__pack_list pack, const void *what, enum ward__promise promise);
-
-/* The same for values that are packed already. */
-int ward__post_raw(struct ward__actor *to, int64_t type, ward_ref sender, ward_raw values,
-                   enum ward__promise promise);
+               const struct ward__body *body, enum ward__promise promise);
 
 /* Is it one that takes messages at all? */
 bool ward__post_takes(const struct ward__actor *to);

@@ -34,18 +34,11 @@ root_leave(ward_ctx *ctx)
     ward__system_leave(system_of(ctx));
 }
 
-/* The values of a message, without its type. */
-struct list {
-    const ward_value *values;
-    size_t count;
-};
-
-static void
-pack_list(struct ward__sink *sink, const void *what)
+/* What a message says, without its type. */
+static struct ward__body
+body_of(const ward_value *values, size_t count)
 {
-    const struct list *list = what;
-
-    ward__pack_values(sink, list->values, list->count);
+    return (struct ward__body){.values = values + 1, .count = count - 1};
 }
 
 /* ---- sending ---- */
@@ -53,14 +46,14 @@ pack_list(struct ward__sink *sink, const void *what)
 /* Told to nobody, or to one that takes nothing more: a dead letter. */
 static int
 post_dead(ward_system *sys, ward_letter why, ward_ref to, int64_t type,
-          const struct list *list)
+          const struct ward__body *body)
 {
     const struct ward__actor *actor = ward__actor_find(sys, to);
     struct ward__sink *scratch = &sys->scratch;
     int error;
 
     ward__sink_clear(scratch);
-    pack_list(scratch, list);
+    ward__pack_body(scratch, body);
     error = scratch->error;
     if (error == 0)
         ward__post_dead(sys, why, to, actor != NULL ? actor->path : NULL, type,
@@ -83,20 +76,20 @@ root_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
 {
     ward_system *sys = system_of(ctx);
     struct ward__actor *actor = ward__actor_find(sys, to);
-    struct list list = {values + 1, count - 1};
+    const struct ward__body body = body_of(values, count);
     int result;
 
     if (sys->is_stopping)
         return -ESHUTDOWN;
     if (actor == NULL) {
-        result = post_dead(sys, WARD_LETTER_UNKNOWN, to, ward__type_of(values), &list);
+        result = post_dead(sys, WARD_LETTER_UNKNOWN, to, ward__type_of(values), &body);
         return result < 0 ? result : -WARD_EUNKNOWN;
     }
     if (actor->is_draining)
-        return post_dead(sys, WARD_LETTER_STOPPED, to, ward__type_of(values), &list);
+        return post_dead(sys, WARD_LETTER_STOPPED, to, ward__type_of(values), &body);
     if (ward__actor_is_supervisor(actor))
-        return post_dead(sys, WARD_LETTER_UNHANDLED, to, ward__type_of(values), &list);
-    result = ward__post(actor, ward__type_of(values), (ward_ref){0, 0}, pack_list, &list,
+        return post_dead(sys, WARD_LETTER_UNHANDLED, to, ward__type_of(values), &body);
+    result = ward__post(actor, ward__type_of(values), (ward_ref){0, 0}, &body,
                         WARD__PROMISE_NONE);
     if (result == -EAGAIN)
         want_room(actor);
@@ -127,7 +120,7 @@ root_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
          const ward_value *values, size_t count)
 {
     ward_system *sys = system_of(ctx);
-    struct list list = {values + 1, count - 1};
+    const struct ward__body body = body_of(values, count);
     struct ward__ask_waiter waiter = {0};
     struct ward__ask_from from = {.waiter = &waiter, .is_blocking = true};
     struct ward__actor *actor;
@@ -141,8 +134,7 @@ root_ask(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
     if (result < 0)
         return result;
     from.asker = sys->root;
-    result =
-        ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), pack_list, &list);
+    result = ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), &body);
     if (result == -EAGAIN)
         want_room(actor);
     if (result < 0)
@@ -162,7 +154,7 @@ root_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply
               void *user, const ward_value *values, size_t count)
 {
     ward_system *sys = system_of(ctx);
-    struct list list = {values + 1, count - 1};
+    const struct ward__body body = body_of(values, count);
     struct ward__ask_from from = {.asker = sys->root};
     struct ward__actor *actor;
     int result = find_asked(sys, to, &actor);
@@ -172,8 +164,7 @@ root_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply
     from.notice = ward__notice_reserve(sys, on_reply, user);
     if (from.notice == NULL)
         return -ENOMEM;
-    result =
-        ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), pack_list, &list);
+    result = ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), &body);
     if (result < 0)
         ward__notice_drop(sys, from.notice);
     if (result == -EAGAIN)
@@ -185,12 +176,11 @@ static int
 root_reply(ward_ctx *ctx, ward_ref sender, const ward_value *values, size_t count)
 {
     ward_system *sys = system_of(ctx);
-    struct list list = {values, count};
     struct ward__sink *scratch = &sys->scratch;
     ward_raw packed;
 
     ward__sink_clear(scratch);
-    pack_list(scratch, &list);
+    ward__pack_values(scratch, values, count);
     if (scratch->error < 0)
         return scratch->error;
     if (scratch->size > sys->frame_bytes)

@@ -84,6 +84,7 @@ ward__system_release(ward_system *sys)
     sys->root = NULL;
     ward__burial_finish(sys);
     ward__slots_done(&sys->actors);
+    ward__mailbox_sum_done(&sys->mailbox_sum);
     ward__asks_done(sys);
     ward__notices_done(&sys->notices);
     ward__refset_done(&sys->watched);
@@ -117,8 +118,9 @@ ward_system_new(ward_system **made, const ward_system_options *options)
     sys->ctx.generation = ward__fork_generation;
     sys->frame_bytes =
         options->frame_bytes != 0 ? (size_t)options->frame_bytes : (size_t)FRAME_DEFAULT;
-    sys->mailbox_sum.limit =
-        options->mailbox_bytes > 0 ? (uint64_t)options->mailbox_bytes : UINT64_MAX;
+    ward__mailbox_sum_init(&sys->mailbox_sum, options->mailbox_bytes > 0
+                                                  ? (uint64_t)options->mailbox_bytes
+                                                  : UINT64_MAX);
     sys->credit = (struct ward__purse){
         options->credit.messages != 0 ? options->credit.messages : CREDIT_MESSAGES,
         options->credit.bytes != 0 ? options->credit.bytes : CREDIT_BYTES};

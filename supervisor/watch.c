@@ -15,29 +15,26 @@ struct ending {
     const ward_failure *failure; /* or NULL */
 };
 
-static void
-pack_ending(struct ward__sink *sink, const void *what)
-{
-    const struct ending *ending = what;
-    char line[256] = "";
-
-    if (ending->failure != NULL)
-        ward_failure_format(ending->failure, line, sizeof line);
-    ward__pack_array(sink, 6);
-    ward__pack_ref(sink, ending->actor);
-    ward__pack_string(sink, ending->path);
-    ward__pack_int(sink, ending->end);
-    ward__pack_string(sink, ending->reason);
-    ward__pack_int(sink, ending->failure != NULL ? (int64_t)ending->failure->cause : -1);
-    ward__pack_string(sink, line);
-}
-
 /* Without memory the watcher is not told; the host is told that something was lost. */
 static void
 tell(struct ward__actor *watcher, const struct ending *ending)
 {
-    if (ward__post(watcher, WARD_TERMINATED, (ward_ref){0, 0}, pack_ending, ending,
-                   WARD__PROMISE_OWN) < 0)
+    const ward_failure *failure = ending->failure;
+    char line[256] = "";
+    ward_value values[6];
+    const struct ward__body body = {.values = values,
+                                    .count = sizeof values / sizeof values[0]};
+
+    if (failure != NULL)
+        ward_failure_format(failure, line, sizeof line);
+    values[0] = ward_value_ref(ending->actor);
+    values[1] = ward_value_string(ending->path);
+    values[2] = ward_value_int(ending->end);
+    values[3] = ward_value_string(ending->reason);
+    values[4] = ward_value_int(failure != NULL ? (int64_t)failure->cause : -1);
+    values[5] = ward_value_string(line);
+    if (ward__post(watcher, WARD_TERMINATED, (ward_ref){0, 0}, &body, WARD__PROMISE_OWN) <
+        0)
         watcher->sys->notices.lost++;
 }
 

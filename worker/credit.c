@@ -29,7 +29,9 @@ find(struct ward__worker *w, ward_ref to)
 {
     struct ward__account key = {.to = to};
 
-    return RB_FIND(ward__accounts, &w->accounts, &key);
+    if (w->recent_account == NULL || !ward_ref_equal(w->recent_account->to, to))
+        w->recent_account = RB_FIND(ward__accounts, &w->accounts, &key);
+    return w->recent_account;
 }
 
 static struct ward__account *
@@ -57,6 +59,7 @@ ward__credit_granted(struct ward__worker *w, const struct ward__grant *grant)
         return;
     if (grant->more.messages == 0 && grant->more.bytes == 0) {
         RB_REMOVE(ward__accounts, &w->accounts, account);
+        w->recent_account = NULL;
         free(account);
         return;
     }

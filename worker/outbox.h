@@ -44,6 +44,27 @@ int ward__outbox_put(struct ward__outbox *box,
                      void (*pack)(struct ward__sink *sink, const void *what),
                      const void *what);
 
+/* Where a frame of at most `bound` bytes, prefix included, may be put; NULL: ward__outbox_put finds a
+ * place or says what is wrong. */
+static inline uint8_t *
+ward__outbox_room(const struct ward__outbox *box, uint64_t bound)
+{
+    if (bound > box->frame_bytes || bound > box->capacity - box->size)
+        return NULL;
+    return ward__page_outbox(box->page) + box->size;
+}
+
+/* It was put there, and ends at `end`. */
+static inline void
+ward__outbox_packed(struct ward__outbox *box, const uint8_t *end)
+{
+    uint8_t *begun = ward__page_outbox(box->page) + box->size;
+
+    box->last_size = (size_t)(end - begun) - WARD__FRAME_PREFIX;
+    ward__frame_store_length(begun, (uint32_t)box->last_size);
+    box->size += WARD__FRAME_PREFIX + box->last_size;
+}
+
 /* The commit word as it is now. */
 static inline void
 ward__outbox_store(struct ward__outbox *box)

@@ -40,8 +40,7 @@ check_not_cleanup(const struct ward__worker *w)
 struct outgoing {
     ward_ref to;
     int64_t type;
-    const ward_value *values;
-    size_t count;
+    struct ward__body body;
 };
 
 struct question {
@@ -56,7 +55,7 @@ pack_tell(struct ward__sink *sink, const void *what)
     const struct outgoing *o = what;
 
     ward__wire_tell(sink, o->to, o->type);
-    ward__pack_values(sink, o->values, o->count);
+    ward__pack_body(sink, &o->body);
 }
 
 static int
@@ -79,18 +78,53 @@ send_paid(struct ward__worker *w, struct ward__account *account,
     return result;
 }
 
+static inline uint64_t
+bound_of(const struct outgoing *o)
+{
+    return WARD__HEAD_MOST + ward__body_bound(&o->body);
+}
+
+/* The usual way: straight into the outbox. False: not without more ado. */
+static inline bool
+tell_in_place(struct ward__outbox *box, const struct outgoing *o)
+{
+    uint8_t *at = ward__outbox_room(box, bound_of(o));
+
+    if (at != NULL)
+        at = ward__put_body(ward__put_tell(at + WARD__FRAME_PREFIX, o->to, o->type),
+                            &o->body);
+    if (at != NULL)
+        ward__outbox_packed(box, at);
+    return at != NULL;
+}
+
+static inline bool
+reply_in_place(struct ward__outbox *box, const struct outgoing *o)
+{
+    uint8_t *at = ward__outbox_room(box, bound_of(o));
+
+    if (at != NULL)
+        at = ward__put_body(ward__put_reply(at + WARD__FRAME_PREFIX, o->to), &o->body);
+    if (at != NULL)
+        ward__outbox_packed(box, at);
+    return at != NULL;
+}
+
 static int
 worker_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
 {
-    struct outgoing o = {.to = to,
-                         .type = ward__type_of(values),
-                         .values = values + 1,
-                         .count = count - 1};
+    const struct outgoing o = {
+        to, ward__type_of(values), {.values = values + 1, .count = count - 1}};
     struct ward__worker *w = worker_of(ctx);
     struct ward__account *account;
     int result = ward__credit_take(w, to, WARD_INFINITE, &account);
 
-    return result < 0 ? result : send_paid(w, account, pack_tell, &o);
+    if (result < 0)
+        return result;
+    if (!tell_in_place(&w->outbox, &o))
+        return send_paid(w, account, pack_tell, &o);
+    ward__credit_charge(w, account, w->outbox.last_size);
+    return 0;
 }
 
 static void
@@ -261,17 +295,19 @@ pack_reply(struct ward__sink *sink, const void *what)
     const struct outgoing *o = what;
 
     ward__wire_reply(sink, o->to);
-    ward__pack_values(sink, o->values, o->count);
+    ward__pack_body(sink, &o->body);
 }
 
 static int
 worker_reply(ward_ctx *ctx, ward_ref sender, const ward_value *values, size_t count)
 {
-    struct outgoing o = {.to = sender, .values = values, .count = count};
+    const struct outgoing o = {.to = sender, .body = {.values = values, .count = count}};
+    struct ward__outbox *box = &worker_of(ctx)->outbox;
     int result = check_not_cleanup(worker_of(ctx));
 
-    return result < 0 ? result
-                      : ward__outbox_put(&worker_of(ctx)->outbox, pack_reply, &o);
+    if (result < 0)
+        return result;
+    return reply_in_place(box, &o) ? 0 : ward__outbox_put(box, pack_reply, &o);
 }
 
 static ward_ref

@@ -80,10 +80,11 @@ struct ward__worker {
     bool is_cleanup;                  /* this process only runs post_stop */
     bool is_ending;                   /* post_stop runs */
 
-    struct ward__slots requests;    /* struct ward__request, owned */
-    struct ward__accounts accounts; /* owned: credit with those it sends to */
-    struct ward__purse credit;      /* with each of them, to begin with */
-    bool is_credit_low;             /* with somebody: the host is to see what was sent */
+    struct ward__slots requests;          /* struct ward__request, owned */
+    struct ward__accounts accounts;       /* owned: credit with those it sends to */
+    struct ward__account *recent_account; /* borrowed: the one used last, or NULL */
+    struct ward__purse credit;            /* with each of them, to begin with */
+    bool is_credit_low; /* with somebody: the host is to see what was sent */
     struct ward__refset watched;
 };
 

@@ -154,11 +154,12 @@ static void
 play(uint64_t seed)
 {
     struct random random = {seed};
-    struct ward__mailbox_sum sum = {.limit = UINT64_MAX};
+    struct ward__mailbox_sum sum;
     struct list list = {0};
     unsigned appends = 15 + random_below(&random, 45);
     struct ward__mailbox box;
 
+    ward__mailbox_sum_init(&sum, UINT64_MAX);
     ward__mailbox_init(&box, &(ward_mailbox_options){.when_full = WARD_DROP_OLDEST});
     box.sum = &sum;
     for (int i = 0; i < STEPS; i++) {
@@ -179,6 +180,7 @@ play(uint64_t seed)
     }
     ward__mailbox_done(&box);
     assert_int_equal(sum.bytes, 0);
+    ward__mailbox_sum_done(&sum);
 }
 
 /* The seed that is being played, for the report of a failure. */

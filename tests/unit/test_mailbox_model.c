@@ -73,11 +73,9 @@ whole_sent(const struct list *list)
 static bool
 pack_in_place(struct ward__mailbox *box, const uint8_t *frame, size_t size)
 {
-    size_t room = 0;
-    uint8_t *at = ward__mailbox_room(box, size, &room);
+    uint8_t *at = ward__mailbox_room(box, size);
 
-    assert_non_null(at);
-    if (room < size)
+    if (at == NULL)
         return false;
     memcpy(at, frame, size);
     ward__mailbox_packed(box, size);

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include <msgpack.h>
+
 #include <ward/error.h>
 #include <ward/spec.h>
 
@@ -325,7 +327,7 @@ without_memory_a_frame_is_no_breach_of_protocol(void **state)
     assert_int_equal(read_frame(sink.data, sink.size, true, &frame), 0);
 }
 
-/* ---- the usual message, in one piece ---- */
+/* ---- heads, and the usual frames read in one go ---- */
 
 static const int64_t message_types[] = {INT64_MIN, -129, -1,  0,     1,        126,
                                         127,       128,  255, 65536, INT64_MAX};
@@ -334,39 +336,138 @@ static const ward_ref message_senders[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
+/* The same by msgpack-c: a head of so many fields, and what is in it. */
 static void
-pack_message(int64_t type, ward_ref sender, bool in_one_piece)
+pack_ref_by_library(msgpack_packer *packer, ward_ref ref)
 {
-    size_t begun;
+    uint8_t packed[WARD__REF_SIZE];
 
-    ward__sink_clear(&sink);
-    if (in_one_piece) {
-        begun = ward__wire_begin_message(&sink, type, sender);
-    } else {
-        begun = ward__wire_begin(&sink);
-        ward__wire_message(&sink, type, sender);
+    if (ward_ref_equal(ref, (ward_ref){0, 0})) {
+        msgpack_pack_nil(packer);
+        return;
     }
-    ward__pack_array(&sink, 1);
-    ward__pack_int(&sink, 1000);
-    assert_int_equal(ward__wire_end(&sink, begun, FRAME_BYTES), 0);
+    ward__ref_store(packed, ref);
+    msgpack_pack_ext(packer, 16, WARD__EXT_REF);
+    msgpack_pack_ext_body(packer, packed + 2, 16);
 }
 
 static void
-a_message_in_one_piece_is_the_same_bytes(void **state)
+compare_head(const msgpack_sbuffer *by_library, const uint8_t *head, const uint8_t *end)
+{
+    assert_int_equal(end - head, by_library->size);
+    assert_memory_equal(head, by_library->data, by_library->size);
+    assert_true(WARD__FRAME_PREFIX + (end - head) <= WARD__HEAD_MOST);
+}
+
+static void
+check_message_head(int64_t type, ward_ref ref)
+{
+    uint8_t head[WARD__HEAD_MOST];
+    msgpack_sbuffer out;
+    msgpack_packer packer;
+
+    msgpack_sbuffer_init(&out);
+    msgpack_packer_init(&packer, &out, msgpack_sbuffer_write);
+    msgpack_pack_array(&packer, 5);
+    msgpack_pack_uint64(&packer, WARD__MESSAGE);
+    msgpack_pack_uint64(&packer, 0);
+    msgpack_pack_int64(&packer, type);
+    pack_ref_by_library(&packer, ref);
+    compare_head(&out, head, ward__put_message(head, type, ref));
+    msgpack_sbuffer_destroy(&out);
+}
+
+static void
+check_verb_heads(int64_t type, ward_ref ref)
+{
+    uint8_t head[WARD__HEAD_MOST];
+    msgpack_sbuffer out;
+    msgpack_packer packer;
+
+    msgpack_sbuffer_init(&out);
+    msgpack_packer_init(&packer, &out, msgpack_sbuffer_write);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint64(&packer, WARD__TELL);
+    pack_ref_by_library(&packer, ref);
+    msgpack_pack_int64(&packer, type);
+    compare_head(&out, head, ward__put_tell(head, ref, type));
+    msgpack_sbuffer_clear(&out);
+    msgpack_pack_array(&packer, 3);
+    msgpack_pack_uint64(&packer, WARD__REPLY);
+    pack_ref_by_library(&packer, ref);
+    compare_head(&out, head, ward__put_reply(head, ref));
+    msgpack_sbuffer_destroy(&out);
+}
+
+static void
+heads_are_what_msgpack_c_makes_of_them(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(message_types); i++)
         for (size_t j = 0; j < COUNT(message_senders); j++) {
-            uint8_t *parts;
-            size_t size;
-            pack_message(message_types[i], message_senders[j], false);
-            size = sink.size;
-            parts = exact_copy(sink.data, size);
-            pack_message(message_types[i], message_senders[j], true);
-            assert_int_equal(sink.size, size);
-            assert_memory_equal(sink.data, parts, size);
-            free(parts);
+            check_message_head(message_types[i], message_senders[j]);
+            check_verb_heads(message_types[i], message_senders[j]);
         }
+}
+
+/* What follows a head: lists, good and bad ones, and what is none. */
+static const ward_raw behind[] = {
+    {"\x90", 1},     {"\x91\xc3", 2},   {"\x92\1\x91\2", 4}, {"\x91", 1},
+    {"\x90\x90", 2}, {"\x91\xc1", 2},   {"\xc0", 1},         {"\x81\1\2", 3},
+    {"", 0},         {"\xdc\0\1\1", 4}, {"\x91\xc4\2\1", 4},
+};
+
+/* In one go or field by field: the same result. */
+static void
+compare_ways(void)
+{
+    const ward_bytes bytes = {sink.data, sink.size};
+    struct ward__frame at_once = {.size = 0}, by_fields = {.size = 0};
+    int result = ward__wire_read(bytes, true, &at_once, &arena);
+
+    assert_int_equal(result, ward__wire_read_any(bytes, true, &by_fields, &arena));
+    if (result < 0)
+        return;
+    assert_int_equal(at_once.kind, by_fields.kind);
+    assert_int_equal(at_once.size, by_fields.size);
+    assert_memory_equal(&at_once.as, &by_fields.as,
+                        at_once.kind == WARD__TELL ? sizeof at_once.as.tell
+                                                   : sizeof at_once.as.reply);
+}
+
+static void
+the_usual_verbs_read_as_all_others_do(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(message_types); i++)
+        for (size_t j = 0; j < COUNT(message_senders); j++)
+            for (size_t k = 0; k < COUNT(behind); k++) {
+                ward__sink_clear(&sink);
+                ward__wire_tell(&sink, message_senders[j], message_types[i]);
+                ward__pack_raw(&sink, behind[k]);
+                compare_ways();
+                ward__sink_clear(&sink);
+                ward__wire_reply(&sink, message_senders[j]);
+                ward__pack_raw(&sink, behind[k]);
+                compare_ways();
+            }
+}
+
+/* Cut short anywhere, or with any one byte changed. */
+static void
+a_damaged_verb_reads_as_damaged_either_way(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < 24; size++)
+        for (size_t at = 0; at < 24; at++)
+            for (unsigned byte = 0; byte < 256; byte += 5) {
+                ward__sink_clear(&sink);
+                ward__wire_tell(&sink, message_senders[3], 7);
+                ward__pack_raw(&sink, behind[1]);
+                sink.data[at] = (uint8_t)byte;
+                sink.size = size;
+                compare_ways();
+            }
 }
 
 /* A program that is no fork of ours may pack in any form that msgpack has. */
@@ -437,7 +538,9 @@ main(void)
         TEST(a_frame_above_the_limit_leaves_the_sink_as_it_was),
         TEST(strings_have_their_longest),
         TEST(without_memory_a_frame_is_no_breach_of_protocol),
-        TEST(a_message_in_one_piece_is_the_same_bytes),
+        TEST(heads_are_what_msgpack_c_makes_of_them),
+        TEST(the_usual_verbs_read_as_all_others_do),
+        TEST(a_damaged_verb_reads_as_damaged_either_way),
         TEST(a_message_in_any_msgpack_form_reads_the_same),
     };
 

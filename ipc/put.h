@@ -1,0 +1,140 @@
+/*
+ * Put: values to msgpack bytes, straight to where they stay. Who puts has made sure of room
+ * before: the most that the values may take is asked for once, and no bound is looked at between them.
+ * Each function puts at `to` and returns where the next byte goes. The smallest forms are written
+ * here, all others by msgpack-c's packer: the same bytes.
+ *
+ * Used by: pack.c, wire.h, post.c, outbox. Uses: msgpack-c, read.h, scan.h.
+ */
+#ifndef WARD_IPC_PUT_H
+#define WARD_IPC_PUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <ward/value.h>
+
+#include "ipc/read.h"
+
+/* What a message says: values that are yet to be packed, or an array that is packed and was scanned. */
+struct ward__body {
+    const ward_value *values; /* borrowed */
+    size_t count;
+    ward_raw packed; /* borrowed; its data is not NULL: then this */
+};
+
+/* The most that an integer takes, the head of an array, of bytes, of a string; and more than anything
+ * takes. */
+enum { WARD__INT_MOST = 9, WARD__HEAD_OF_BYTES_MOST = 5 };
+#define WARD__BOUND_NONE (UINT64_C(1) << 56)
+
+/* A number from 0 to 127 is packed as itself. */
+static inline bool
+ward__is_one_byte(int64_t number)
+{
+    return number >= 0 && number < 0x80;
+}
+
+uint8_t *ward__put_long_int(uint8_t *to, int64_t number);
+uint8_t *ward__put_long_array(uint8_t *to, size_t count);
+
+static inline uint8_t *
+ward__put_int(uint8_t *to, int64_t number)
+{
+    if (!ward__is_one_byte(number))
+        return ward__put_long_int(to, number);
+    *to = (uint8_t)number;
+    return to + 1;
+}
+
+static inline uint8_t *
+ward__put_array(uint8_t *to, size_t count)
+{
+    if (count >= 16)
+        return ward__put_long_array(to, count);
+    *to = (uint8_t)(0x90 | count);
+    return to + 1;
+}
+
+/* Nobody is nil. */
+static inline uint8_t *
+ward__put_ref(uint8_t *to, ward_ref ref)
+{
+    if (ref.id == 0 && ref.nonce == 0) {
+        *to = 0xc0;
+        return to + 1;
+    }
+    ward__ref_store(to, ref);
+    return to + WARD__REF_SIZE;
+}
+
+/*
+ * A value has a head, or a tail, or both: a number is a head, bytes are a head and a tail, raw is a tail. `tail`
+ * finds the tail and what may be wrong with the value. 0; -EINVAL; -EMSGSIZE; a builder's error.
+ */
+int ward__value_tail(const ward_value *value, ward_bytes *tail);
+/* At most WARD__REF_SIZE bytes. */
+uint8_t *ward__put_value_head(uint8_t *to, const ward_value *value, size_t tail_size);
+
+uint64_t ward__built_bound(const ward_value *value);
+uint8_t *ward__put_other_value(uint8_t *to, const ward_value *value);
+
+/* The most that a value may take. */
+static inline uint64_t
+ward__value_bound(const ward_value *value)
+{
+    bool is_bytes = value->tag == WARD_VALUE_BYTES || value->tag == WARD_VALUE_STRING ||
+                    value->tag == WARD_VALUE_RAW;
+
+    if (value->tag == WARD_VALUE_BUILT)
+        return ward__built_bound(value);
+    if (!is_bytes)
+        return WARD__REF_SIZE;
+    return value->as.bytes.size <= UINT32_MAX
+               ? WARD__HEAD_OF_BYTES_MOST + (uint64_t)value->as.bytes.size
+               : WARD__BOUND_NONE;
+}
+
+/* NULL: ward__value_tail says why. */
+static inline uint8_t *
+ward__put_value(uint8_t *to, const ward_value *value)
+{
+    ward_bytes bytes = value->as.bytes;
+
+    if (value->tag != WARD_VALUE_BYTES || bytes.size > UINT8_MAX || bytes.data == NULL)
+        return ward__put_other_value(to, value);
+    to[0] = 0xc4; /* what most messages are for */
+    to[1] = (uint8_t)bytes.size;
+    memcpy(to + 2, bytes.data, bytes.size);
+    return to + 2 + bytes.size;
+}
+
+/* The same for all that a message says, as one array. */
+static inline uint64_t
+ward__body_bound(const struct ward__body *body)
+{
+    uint64_t bound = WARD__HEAD_OF_BYTES_MOST;
+
+    if (body->packed.data != NULL)
+        return body->packed.size;
+    for (size_t i = 0; i < body->count; i++)
+        bound += ward__value_bound(&body->values[i]);
+    return bound;
+}
+
+static inline uint8_t *
+ward__put_body(uint8_t *to, const struct ward__body *body)
+{
+    if (body->packed.data != NULL) {
+        memcpy(to, body->packed.data, body->packed.size);
+        return to + body->packed.size;
+    }
+    to = ward__put_array(to, body->count);
+    for (size_t i = 0; to != NULL && i < body->count; i++)
+        to = ward__put_value(to, &body->values[i]);
+    return to;
+}
+
+#endif
