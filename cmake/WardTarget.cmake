@@ -30,6 +30,18 @@ target_compile_options(ward_warnings INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
     $<$<BOOL:${WARD_WERROR}>:-Werror>)
 
+# Intel's processors from Skylake to Cascade Lake, which most clouds have, do not keep a branch that crosses
+# 32 bytes in their cache of decoded instructions; the assembler can see to that. A tell takes a sixth
+# longer without.
+include(CheckCCompilerFlag)
+set(WARD_ALIGN_BRANCHES -Wa,-mbranches-within-32B-boundaries)
+check_c_compiler_flag(${WARD_ALIGN_BRANCHES} WARD_CAN_ALIGN_BRANCHES)
+add_library(ward_aligned INTERFACE)
+if(WARD_CAN_ALIGN_BRANCHES)
+    target_compile_options(ward_aligned INTERFACE
+        $<$<AND:$<COMPILE_LANGUAGE:C>,$<NOT:$<CONFIG:Debug>>>:${WARD_ALIGN_BRANCHES}>)
+endif()
+
 add_library(ward_sanitize INTERFACE)
 target_compile_options(ward_sanitize INTERFACE ${WARD_SANITIZE_FLAGS})
 target_link_options(ward_sanitize INTERFACE ${WARD_SANITIZE_FLAGS})
@@ -43,5 +55,6 @@ function(ward_target target)
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
     target_link_libraries(${target} PRIVATE
         $<BUILD_INTERFACE:ward_warnings>
+        $<BUILD_INTERFACE:ward_aligned>
         $<BUILD_INTERFACE:ward_sanitize>)
 endfunction()

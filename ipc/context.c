@@ -33,7 +33,7 @@ ward__fork_watch(void)
 #define CALL(ctx, call) (ward__ctx_enter(ctx), ward__ctx_leave(ctx, (ctx)->verbs->call))
 
 /* A message: its type, then at most 16 values. */
-static int
+static inline int
 check_message(const ward_ctx *ctx, const ward_value *values, size_t count)
 {
     int result = ward__ctx_check(ctx);

@@ -85,13 +85,10 @@ uint8_t *ward__put_other_value(uint8_t *to, const ward_value *value);
 static inline uint64_t
 ward__value_bound(const ward_value *value)
 {
-    bool is_bytes = value->tag == WARD_VALUE_BYTES || value->tag == WARD_VALUE_STRING ||
-                    value->tag == WARD_VALUE_RAW;
-
+    if (value->tag < WARD_VALUE_STRING || value->tag == WARD_VALUE_REF)
+        return WARD__REF_SIZE;
     if (value->tag == WARD_VALUE_BUILT)
         return ward__built_bound(value);
-    if (!is_bytes)
-        return WARD__REF_SIZE;
     return value->as.bytes.size <= UINT32_MAX
                ? WARD__HEAD_OF_BYTES_MOST + (uint64_t)value->as.bytes.size
                : WARD__BOUND_NONE;

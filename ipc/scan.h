@@ -10,6 +10,7 @@
 #ifndef WARD_IPC_SCAN_H
 #define WARD_IPC_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,17 @@
 int64_t ward__scan(const uint8_t *data, size_t size);
 /* The same, with fewer levels allowed: at most WARD__SCAN_DEPTH. */
 int64_t ward__scan_within(const uint8_t *data, size_t size, unsigned levels);
+
+/* Are these bytes, at least one, exactly one list of a message? Most of those are a few bytes in an array
+ * of one. */
+static inline bool
+ward__scan_is_list(const uint8_t *data, size_t size)
+{
+    if (size >= 3 && data[0] == 0x91 && data[1] == 0xc4 && size == 3 + (size_t)data[2])
+        return true;
+    return (data[0] & 0xf0) == 0x90 &&
+           ward__scan_within(data, size, WARD__SCAN_DEPTH - 1) == (int64_t)size;
+}
 
 /* Scans a sequence of values that fills `data` exactly: how many, or -WARD_EPROTOCOL. */
 int64_t ward__scan_all(const uint8_t *data, size_t size);

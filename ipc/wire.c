@@ -355,7 +355,7 @@ take_tell(struct ward__taker *in, struct ward__frame *frame)
 {
     frame->as.tell.to = ward__take_ref(in);
     frame->as.tell.type = take_int(in, 0, INT64_MAX);
-    frame->as.tell.values = ward__take_list(in);
+    frame->as.tell.body = (struct ward__body){.packed = ward__take_list(in)};
 }
 
 static void
@@ -368,7 +368,7 @@ take_ask(struct ward__taker *in, struct ward__frame *frame)
     ask->timeout_ms = take_int(in, WARD_INFINITE, INT_MAX);
     ask->is_blocking = ward__take_bool(in);
     ask->type = take_int(in, 0, INT64_MAX);
-    ask->values = ward__take_list(in);
+    ask->body = (struct ward__body){.packed = ward__take_list(in)};
 }
 
 static void
@@ -497,37 +497,50 @@ ward__wire_kind(ward_bytes bytes)
     return (enum ward__frame_kind)kind;
 }
 
-/* What most of a worker's frames are: to an actor with a reference, of a small type. */
+static bool
+read_usual_tell(ward_bytes bytes, struct ward__frame *frame)
+{
+    enum { TYPE = 2 + WARD__REF_SIZE, VALUES };
+    const uint8_t *at = bytes.data;
+    struct ward__tell *tell = &frame->as.tell;
+
+    if (at[TYPE] >= 0x80 || ward__ref_load(at + 2, WARD__REF_SIZE, &tell->to) == 0 ||
+        !ward__scan_is_list(at + VALUES, bytes.size - VALUES))
+        return false;
+    tell->type = at[TYPE];
+    tell->body.packed = (ward_raw){at + VALUES, bytes.size - VALUES};
+    frame->kind = WARD__TELL;
+    return true;
+}
+
+static bool
+read_usual_reply(ward_bytes bytes, struct ward__frame *frame)
+{
+    enum { VALUES = 2 + WARD__REF_SIZE };
+    const uint8_t *at = bytes.data;
+    struct ward__reply *reply = &frame->as.reply;
+
+    if (ward__ref_load(at + 2, WARD__REF_SIZE, &reply->sender) == 0 ||
+        !ward__scan_is_list(at + VALUES, bytes.size - VALUES))
+        return false;
+    reply->values = (ward_raw){at + VALUES, bytes.size - VALUES};
+    frame->kind = WARD__REPLY;
+    return true;
+}
+
+/* What most of a worker's frames are: to somebody with a reference, of a small type. */
 bool
 ward__wire_read_usual_verb(ward_bytes bytes, struct ward__frame *frame)
 {
-    enum {
-        REF = 2,
-        TELL_VALUES = REF + WARD__REF_SIZE + 1,
-        REPLY_VALUES = TELL_VALUES - 1
-    };
+    enum { LEAST = 2 + WARD__REF_SIZE + 2 }; /* of both */
     const uint8_t *at = bytes.data;
-    bool is_tell = bytes.size > TELL_VALUES && at[0] == 0x94 && at[1] == WARD__TELL &&
-                   at[TELL_VALUES - 1] < 0x80;
-    bool is_reply = bytes.size > REPLY_VALUES && at[0] == 0x93 && at[1] == WARD__REPLY;
-    size_t values = is_tell ? TELL_VALUES : REPLY_VALUES;
-    ward_raw list;
-    ward_ref ref;
 
-    if ((!is_tell && !is_reply) || ward__ref_load(at + REF, WARD__REF_SIZE, &ref) == 0)
+    if (bytes.size < LEAST)
         return false;
-    list = (ward_raw){at + values, bytes.size - values};
-    if ((at[values] & 0xf0) != 0x90 ||
-        ward__scan_within(list.data, list.size, WARD__SCAN_DEPTH - 1) !=
-            (int64_t)list.size)
-        return false;
-    frame->kind = is_tell ? WARD__TELL : WARD__REPLY;
     frame->size = bytes.size;
-    if (is_tell)
-        frame->as.tell = (struct ward__tell){ref, at[TELL_VALUES - 1], list};
-    else
-        frame->as.reply = (struct ward__reply){ref, list};
-    return true;
+    if (at[0] == 0x94 && at[1] == WARD__TELL)
+        return read_usual_tell(bytes, frame);
+    return at[0] == 0x93 && at[1] == WARD__REPLY && read_usual_reply(bytes, frame);
 }
 
 int

@@ -101,7 +101,7 @@ struct ward__finish {
 struct ward__tell {
     ward_ref to;
     int64_t type;
-    ward_raw values;
+    struct ward__body body; /* packed */
 };
 
 struct ward__ask_frame {
@@ -110,7 +110,7 @@ struct ward__ask_frame {
     int64_t timeout_ms; /* or WARD_INFINITE */
     bool is_blocking;
     int64_t type;
-    ward_raw values;
+    struct ward__body body; /* packed, where it was read */
 };
 
 struct ward__reply {

@@ -9,6 +9,7 @@
 #include "ipc/clock.h"
 #include "ipc/fault.h"
 #include "supervisor/incarnation.h"
+#include "supervisor/intake.h"
 #include "supervisor/life.h"
 #include "supervisor/nonce.h"
 #include "supervisor/system.h"
@@ -120,7 +121,7 @@ timed_out(struct ward__timer *timer)
     ward_ref ref = ask->ref;
 
     if (ask->to->now != NULL)
-        ward__incarnation_catch_up(ask->to->now); /* which may answer it, and free it */
+        ward__intake_catch_up(ask->to->now); /* which may answer it, and free it */
     ward__ask_fail(sys, ref, -ETIMEDOUT);
     ward__system_pump(sys);
 }

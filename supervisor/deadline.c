@@ -5,6 +5,7 @@
 
 #include "ipc/clock.h"
 #include "supervisor/incarnation.h"
+#include "supervisor/intake.h"
 #include "supervisor/life.h"
 #include "supervisor/system.h"
 
@@ -32,7 +33,7 @@ ward__actor_start_is_late(struct ward__timer *timer)
     struct ward_system *sys = actor->sys;
 
     if (actor->now != NULL)
-        ward__incarnation_catch_up(actor->now);
+        ward__intake_catch_up(actor->now);
     if (actor->now != NULL && actor->node.state == WARD__NODE_STARTING)
         ward__incarnation_kill(actor->now, WARD__DOOM_START, "start");
     ward__system_pump(sys);
@@ -72,7 +73,7 @@ ward__actor_stop_is_late(struct ward__timer *timer)
     enum ward__node_state state = actor->node.state;
 
     if (actor->now != NULL)
-        ward__incarnation_catch_up(actor->now);
+        ward__intake_catch_up(actor->now);
     if (actor->node.state == state)
         ward__actor_force(actor);
     ward__system_pump(sys);

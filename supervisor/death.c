@@ -12,6 +12,7 @@
 #include "supervisor/blame.h"
 #include "supervisor/deadline.h"
 #include "supervisor/incarnation.h"
+#include "supervisor/intake.h"
 #include "supervisor/life.h"
 #include "supervisor/post.h"
 #include "supervisor/spawn.h"
@@ -131,7 +132,7 @@ cleanup_over(struct ward__actor *actor)
     struct ward__incarnation *inc = actor->now;
     struct ward__blame blame;
 
-    ward__incarnation_last_words(inc);
+    ward__intake_last_words(inc);
     ward__blame_death(&blame, inc, ward__clock_ms());
     if (inc->doom == WARD__DOOM_STOP || inc->doom == WARD__DOOM_SERVER)
         ward__actor_tell(actor, WARD_EVENT_CLEANUP_SKIPPED, NULL);
@@ -252,7 +253,7 @@ ward__actor_over(struct ward__actor *actor)
         cleanup_over(actor);
         return;
     }
-    ward__incarnation_last_words(inc);
+    ward__intake_last_words(inc);
     hand = look_at_hand(actor);
     ward__blame_death(&blame, inc, ward__clock_ms());
     if (inc->doom == WARD__DOOM_SERVER && !inc->has_exit) {

@@ -56,23 +56,22 @@ static void
 handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__tell *tell = &frame->as.tell;
-    const struct ward__body body = {.packed = tell->values};
     struct ward_system *sys = inc->sys;
     struct ward__actor *to = ward__actor_find(sys, tell->to);
     int result;
 
     if (to == NULL || !ward__post_takes(to)) {
         ward__post_dead(sys, why_not(to), tell->to, to != NULL ? to->path : NULL,
-                        tell->type, tell->values);
+                        tell->type, tell->body.packed);
         ward__credit_forget(inc, tell->to);
         return;
     }
     if (!pays(inc, to, frame))
         return;
-    result = ward__post(to, tell->type, (ward_ref){0, 0}, &body, promise(inc, to));
+    result = ward__post(to, tell->type, (ward_ref){0, 0}, &tell->body, promise(inc, to));
     if (result < 0)
         ward__post_dead(sys, letter_of(result), to->ref, to->path, tell->type,
-                        tell->values);
+                        tell->body.packed);
     ward__credit_review(inc, to);
 }
 
@@ -98,11 +97,9 @@ static int
 ask_for(struct ward__incarnation *inc, const struct ward__ask_from *from,
         struct ward__actor *to, const struct ward__ask_frame *ask)
 {
-    const struct ward__body body = {.packed = ask->values};
-
     if (inc->actor->asks_out_count >= ASKS_MOST)
         return -EAGAIN;
-    return ward__ask_new(from, to, ask->timeout_ms, ask->type, &body);
+    return ward__ask_new(from, to, ask->timeout_ms, ask->type, &ask->body);
 }
 
 static void

@@ -12,30 +12,31 @@
 #include "supervisor/credit.h"
 #include "supervisor/deadline.h"
 #include "supervisor/death.h"
-#include "supervisor/frames.h"
+#include "supervisor/intake.h"
 #include "supervisor/life.h"
 #include "supervisor/poll.h"
+#include "supervisor/post.h"
 #include "supervisor/process.h"
 #include "supervisor/system.h"
 
-/* So much is read in one turn, shared by all who have said something; each is read so much at least,
- * and a frame that has begun is read whole. */
-enum { READ_IN_TURN = 32 * 1024, READ_LEAST = 4 * 1024 };
-/* While the host asks one question after the other, this many times no more than that: what a flood
- * brings would keep more processes at work, and who is asked waits for a core. */
-enum { CAUTIOUS_READS = 1024 };
-/* While the host waits for another one. */
-enum { READ_SHORT = 1024 };
 /* A worker whose socket ends is dying; if it is not dead after this, it is made to. */
 enum { SILENCE_MS = 1000 };
 
-static void channel_ready(struct ward__io *watcher, int events);
 static void death_ready(struct ward__io *watcher, int events);
 
 static struct ward__loop *
 loop_of(struct ward__incarnation *inc)
 {
     return &inc->sys->loop;
+}
+
+/* Outside of a turn, where a host tells many things to one that is busy, it stays watched for room when
+ * all is written: it soon is again, and the next turn finds that nothing is due. */
+static bool
+stays_watched(const struct ward__incarnation *inc, int events)
+{
+    return inc->sys->turn.depth == 0 && events == WARD__READABLE &&
+           inc->channel_watcher.events == (WARD__READABLE | WARD__WRITABLE);
 }
 
 /* Which events of the socket matter now. The only caller of the watcher. */
@@ -50,8 +51,9 @@ ward__incarnation_watch(struct ward__incarnation *inc)
     if (inc->actor != NULL && inc->pidfd >= 0 && !inc->is_dead && !inc->channel.is_eof &&
         inc->doom != WARD__DOOM_PROTOCOL)
         events = WARD__READABLE | (is_writing ? WARD__WRITABLE : 0);
-    ward__loop_watch(loop_of(inc), &inc->channel_watcher, inc->channel.fd, events,
-                     channel_ready);
+    if (!stays_watched(inc, events))
+        ward__loop_watch(loop_of(inc), &inc->channel_watcher, inc->channel.fd, events,
+                         ward__intake_ready);
 }
 
 void
@@ -172,7 +174,7 @@ detach(struct ward__incarnation *inc)
     ward__poll_forget(inc);
     forget_write(inc);
     ward__link_forget(&inc->sys->link, inc);
-    ward__loop_watch(loop, &inc->channel_watcher, -1, 0, channel_ready);
+    ward__loop_watch(loop, &inc->channel_watcher, -1, 0, ward__intake_ready);
     ward__loop_watch(loop, &inc->death_watcher, -1, 0, death_ready);
     if (inc->actor != NULL && inc->actor->now == inc)
         inc->actor->now = NULL;
@@ -310,6 +312,16 @@ ward__incarnation_lost(struct ward__incarnation *inc)
     report_if_over(inc);
 }
 
+/* Who ends by a call of its own has read GO, though not the messages behind it. */
+bool
+ward__incarnation_is_untouched(struct ward__incarnation *inc)
+{
+    bool has_ended_itself = inc->has_exit && WIFEXITED(inc->exit.status);
+
+    return inc->doom == WARD__DOOM_NONE && !has_ended_itself &&
+           ward__channel_is_untouched(&inc->channel);
+}
+
 static void
 silence_over(struct ward__timer *timer)
 {
@@ -321,9 +333,8 @@ silence_over(struct ward__timer *timer)
     ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, "a closed socket");
 }
 
-/* Its socket is closed; a process that lives on without it is made to end. */
-static void
-await_death(struct ward__incarnation *inc)
+void
+ward__incarnation_await_death(struct ward__incarnation *inc)
 {
     if (!inc->is_dead && !inc->answer_deadline.is_armed)
         ward__timer_set(loop_of(inc), &inc->answer_deadline,
@@ -332,12 +343,6 @@ await_death(struct ward__incarnation *inc)
 
 /* ---- writing ---- */
 
-static bool
-is_trusted(const struct ward__incarnation *inc)
-{
-    return inc->doom != WARD__DOOM_PROTOCOL && inc->doom != WARD__DOOM_MEMORY;
-}
-
 /* A mailbox that sends one by one: is the one before done? If not, the worker rings when it is. */
 static bool
 is_next_due(struct ward__incarnation *inc)
@@ -345,7 +350,7 @@ is_next_due(struct ward__incarnation *inc)
     struct ward__mailbox *box = &inc->actor->mailbox;
 
     if (!box->sends_one_by_one || box->sent == box->tail || inc->channel.is_blocked ||
-        !is_trusted(inc) || inc->has_raised)
+        !ward__incarnation_is_trusted(inc) || inc->has_raised)
         return false;
     return ward__channel_await(&inc->channel, box);
 }
@@ -382,7 +387,7 @@ ward__incarnation_write(struct ward__incarnation *inc)
     do
         /* That nobody reads any more is no death; the pidfd will say, or the silence be too long. */
         if (ward__channel_write(&inc->channel, is_up ? &inc->actor->mailbox : NULL) < 0)
-            await_death(inc);
+            ward__incarnation_await_death(inc);
     while (is_up && is_next_due(inc));
     ward__actor_watch_progress(inc->actor);
     ward__stall_watch(inc);
@@ -390,104 +395,8 @@ ward__incarnation_write(struct ward__incarnation *inc)
     ward__incarnation_watch(inc);
 }
 
-/* ---- reading ---- */
-
-static void
-break_protocol(struct ward__incarnation *inc, const char *rule)
-{
-    ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, rule);
-}
-
-static void
-handle_frame(struct ward__incarnation *inc, ward_bytes bytes)
-{
-    struct ward__frame frame;
-    int next;
-
-    if (bytes.size == 0)
-        return; /* the doorbell */
-    next = ward__wire_read(bytes, true, &frame, &inc->sys->arena);
-    if (next == -ENOMEM) {
-        ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "read a frame");
-        return;
-    }
-    if (next < 0) {
-        break_protocol(inc, "a frame that is none");
-        return;
-    }
-    next = ward__conduct(inc->stage, &frame, inc->is_cleanup);
-    if (next < 0) {
-        break_protocol(inc, "a frame out of turn");
-        return;
-    }
-    inc->stage = (enum ward__stage)next;
-    ward__frame_handle(inc, &frame);
-    ward__arena_clear(&inc->sys->arena);
-}
-
-static void
-handle_frames(struct ward__incarnation *inc)
-{
-    ward_bytes bytes;
-    int more = 0;
-
-    while (is_trusted(inc) && (more = ward__channel_next(&inc->channel, &bytes)) == 1)
-        handle_frame(inc, bytes);
-    if (more < 0)
-        break_protocol(inc, "a frame above the limit");
-}
-
-/* What the page says is done is freed; the host may have waited for that room. */
-static void
-look_at_progress(struct ward__incarnation *inc)
-{
-    if (!is_trusted(inc) || inc->has_raised)
-        return; /* what it raised for is settled already */
-    if (ward__channel_progress(&inc->channel, &inc->actor->mailbox) < 0)
-        break_protocol(inc, "a page that cannot be");
-}
-
-static void
-take_in(struct ward__incarnation *inc, int64_t got)
-{
-    if (got == -ENOMEM)
-        ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "read");
-    else if (got < 0 && got != -ENOBUFS)
-        break_protocol(inc, "bytes that were not committed");
-    if (inc->channel.is_eof) {
-        ward__incarnation_watch(inc); /* it stays readable for ever */
-        await_death(inc);
-    }
-    handle_frames(inc);
-    look_at_progress(inc);
-}
-
-static size_t
-read_budget(struct ward__incarnation *inc)
-{
-    struct ward_system *sys = inc->sys;
-    size_t ready = sys->loop.batch_count > 1 ? (size_t)sys->loop.batch_count : 1;
-
-    if (ward__poll_awaited_beside(inc) != NULL) {
-        sys->cautious_reads = CAUTIOUS_READS;
-        return READ_SHORT;
-    }
-    if (sys->cautious_reads > 0) {
-        sys->cautious_reads--;
-        return READ_LEAST;
-    }
-    return READ_IN_TURN / ready > READ_LEAST ? READ_IN_TURN / ready : READ_LEAST;
-}
-
-static void
-read_some(struct ward__incarnation *inc)
-{
-    take_in(inc, ward__channel_read(&inc->channel, read_budget(inc)));
-}
-
-/* What was read is handled; now the worker's turn. */
-static void
-go_on(struct ward__incarnation *inc)
+void
+ward__incarnation_go_on(struct ward__incarnation *inc)
 {
     struct ward_system *sys = inc->sys;
 
@@ -508,91 +417,6 @@ ward__incarnations_write_due(struct ward_system *sys)
     /* Who becomes due meanwhile is due the next time. */
     for (; count > 0 && (inc = TAILQ_FIRST(&sys->turn.due)) != NULL; count--) {
         forget_write(inc);
-        go_on(inc);
+        ward__incarnation_go_on(inc);
     }
-}
-
-bool
-ward__incarnation_look(struct ward__incarnation *inc)
-{
-    uint64_t received = inc->channel.received, done = inc->actor->mailbox.done_number;
-    bool is_any;
-
-    if (inc->is_dead || inc->channel.is_eof)
-        return false; /* its end is awaited */
-    if (ward__channel_glance(&inc->channel, read_budget(inc)) > 0 ||
-        ward__channel_is_read(&inc->channel))
-        take_in(inc, 0);
-    else
-        read_some(inc);
-    is_any = inc->channel.received > received || inc->actor->mailbox.done_number > done;
-    go_on(inc);
-    return is_any;
-}
-
-void
-ward__incarnation_read_known(struct ward__incarnation *inc)
-{
-    if (inc->channel.arrived < inc->channel.received && !inc->is_dead &&
-        !inc->channel.is_eof)
-        take_in(inc, ward__channel_read_known(&inc->channel));
-}
-
-void
-ward__incarnation_catch_up(struct ward__incarnation *inc)
-{
-    const struct ward__channel *channel = &inc->channel;
-    uint64_t limit = channel->arrived + channel->outbox_size;
-    uint64_t before;
-
-    if (inc->pidfd < 0 || inc->is_over_reported)
-        return;
-    do {
-        before = channel->arrived;
-        read_some(inc);
-    } while (channel->arrived > before && channel->arrived < limit && is_trusted(inc));
-    /* The doorbell may have been among it, and it rings once. */
-    ward__actor_room(inc->actor);
-    ward__incarnation_write(inc);
-}
-
-static void
-channel_ready(struct ward__io *watcher, int events)
-{
-    struct ward__incarnation *inc = watcher->owner;
-
-    if (ward__poll_looks_elsewhere(inc))
-        return; /* it is found ready again */
-    if (events & WARD__READABLE)
-        read_some(inc);
-    go_on(inc);
-}
-
-/* Who ends by a call of its own has read GO, though not the messages behind it. */
-bool
-ward__incarnation_is_untouched(struct ward__incarnation *inc)
-{
-    bool has_ended_itself = inc->has_exit && WIFEXITED(inc->exit.status);
-
-    return inc->doom == WARD__DOOM_NONE && !has_ended_itself &&
-           ward__channel_is_untouched(&inc->channel);
-}
-
-void
-ward__incarnation_last_words(struct ward__incarnation *inc)
-{
-    int result;
-
-    if (is_trusted(inc)) {
-        result = ward__channel_recover(&inc->channel);
-        if (result == -ENOMEM || result == -ENOBUFS)
-            ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "recover the outbox");
-        else if (result < 0)
-            break_protocol(inc, "an outbox that cannot be");
-    }
-    handle_frames(inc);
-    /* Whatever it did then, what it had done before is done. */
-    if (!inc->has_raised &&
-        ward__channel_progress(&inc->channel, &inc->actor->mailbox) < 0)
-        break_protocol(inc, "a page that cannot be");
 }

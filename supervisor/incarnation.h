@@ -1,8 +1,7 @@
 /*
  * Incarnation: one process of an actor, from the request to the fork server until it is known
- * to be dead and its last words are read. It watches the socket and the pidfd, holds the
- * frames against the conduct table, and finds out why it ended. What a frame or a death means
- * for the tree is for frames.c and actor.c. Without an actor it is a spare, whose death
+ * to be dead and its last words are read. It watches the socket and the pidfd, writes, and finds out why it
+ * ended. What it says is for intake.c, and what a death means for the tree for actor.c. Without an actor it is a spare, whose death
  * alone matters (spare.h).
  *
  * Used by: actor.c, server.c, frames.c, spare.c. Uses: channel.h, conduct.h, server.h.
@@ -127,15 +126,17 @@ void ward__incarnations_write_due(struct ward_system *sys);
 /* Writes lane and mailbox as far as possible; messages only while it is up. */
 void ward__incarnation_write(struct ward__incarnation *inc);
 
-/* Takes what is committed without waiting for the socket, and handles it: true if there was any. */
-bool ward__incarnation_look(struct ward__incarnation *inc);
-/* Reads from the socket what is known already. */
-void ward__incarnation_read_known(struct ward__incarnation *inc);
+/* What it said is handled, or it is due: now its turn. */
+void ward__incarnation_go_on(struct ward__incarnation *inc);
 
-/* Reads and handles what waits in the socket now: before a deadline is held against it. */
-void ward__incarnation_catch_up(struct ward__incarnation *inc);
+/* Is what it says still listened to? */
+static inline bool
+ward__incarnation_is_trusted(const struct ward__incarnation *inc)
+{
+    return inc->doom != WARD__DOOM_PROTOCOL && inc->doom != WARD__DOOM_MEMORY;
+}
 
-/* Reads what the worker has committed and not sent, when it is over. Its frames are handled. */
-void ward__incarnation_last_words(struct ward__incarnation *inc);
+/* Its socket is closed; a process that lives on without it is made to end. */
+void ward__incarnation_await_death(struct ward__incarnation *inc);
 
 #endif

@@ -68,7 +68,8 @@ bool ward__mailbox_has_room(const struct ward__mailbox *box, size_t size, bool i
 static inline bool
 ward__mailbox_fits(uint64_t held, uint64_t limit, size_t size)
 {
-    return held == 0 || (held <= limit && size <= limit - held);
+    return held + size <= limit ||
+           held == 0; /* both are of memory: the sum is none too large */
 }
 
 /* Have all mailboxes together room for it? */

@@ -4,6 +4,7 @@
 
 #include "ipc/clock.h"
 #include "supervisor/incarnation.h"
+#include "supervisor/intake.h"
 #include "supervisor/system.h"
 
 /* So often between two looks at the clock. */
@@ -147,7 +148,7 @@ ward__poll_looks_elsewhere(struct ward__incarnation *inc)
     poll->has_favoured = !poll->has_favoured && awaited != NULL &&
                          !ward__channel_is_read(&awaited->channel);
     if (poll->has_favoured)
-        (void)ward__incarnation_look(awaited);
+        (void)ward__intake_look(awaited);
     return poll->has_favoured;
 }
 
@@ -169,7 +170,7 @@ read_known(struct ward__poll *poll)
     struct ward__incarnation *inc;
 
     TAILQ_FOREACH (inc, &poll->busy, busy)
-        ward__incarnation_read_known(inc);
+        ward__intake_read_known(inc);
 }
 
 /* One that has committed something. */
@@ -214,7 +215,7 @@ look(struct ward_system *sys)
     inc = look_for_news(poll, end);
     /* Who yields a core may get it back much later. */
     is_soon = inc != NULL && ward__clock_us() < end + poll->limit_us;
-    is_any = inc != NULL && ward__incarnation_look(inc);
+    is_any = inc != NULL && ward__intake_look(inc);
     if (is_soon && is_any)
         ward__patience_won(&poll->patience);
     else

@@ -4,6 +4,7 @@
 
 #include "ipc/clock.h"
 #include "supervisor/incarnation.h"
+#include "supervisor/intake.h"
 #include "supervisor/system.h"
 
 /* In so long at least so much of a frame moves, or the rest of it. */
@@ -66,7 +67,7 @@ is_due(struct ward__timer *timer)
     struct ward_system *sys = inc->sys;
     struct ward__stall then = inc->stall, now;
 
-    ward__incarnation_catch_up(inc);
+    ward__intake_catch_up(inc);
     if (is_timed(inc)) {
         ward__incarnation_write(inc); /* which times what is half way now */
         look(inc, &now);

@@ -70,9 +70,9 @@ check_from_worker(const struct ward__frame *frame, struct ward_arena *arena)
 {
     MUST(frame->kind >= WARD__READY && frame->kind <= WARD__CREDIT);
     if (frame->kind == WARD__TELL)
-        check_list(frame->as.tell.values, arena);
+        check_list(frame->as.tell.body.packed, arena);
     else if (frame->kind == WARD__ASK)
-        check_list(frame->as.ask.values, arena);
+        check_list(frame->as.ask.body.packed, arena);
     else if (frame->kind == WARD__REPLY)
         check_list(frame->as.reply.values, arena);
     else if (frame->kind == WARD__UNHANDLED)

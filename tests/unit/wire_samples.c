@@ -185,7 +185,7 @@ check_tell(const struct ward__frame *frame)
 {
     assert_true(ward_ref_equal(frame->as.tell.to, alice));
     assert_true(frame->as.tell.type == INT64_MAX);
-    check_list(frame->as.tell.values);
+    check_list(frame->as.tell.body.packed);
 }
 
 static void
@@ -207,7 +207,7 @@ check_ask(const struct ward__frame *frame)
     assert_true(ward_ref_equal(ask->to, alice));
     assert_true(ask->request == 11 && ask->timeout_ms == INT_MAX && ask->is_blocking);
     assert_int_equal(ask->type, 12);
-    check_list(ask->values);
+    check_list(ask->body.packed);
 }
 
 static void
