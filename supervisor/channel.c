@@ -421,11 +421,17 @@ ward__channel_is_untouched(struct ward__channel *channel)
 
 /* ---- what the page says of messages ---- */
 
+uint64_t
+ward__channel_done(const struct ward__channel *channel, const struct ward__mailbox *box)
+{
+    return ward__extend(box->done_number,
+                        ward__commit_done(atomic_load(&channel->page->commit)));
+}
+
 int
 ward__channel_progress(const struct ward__channel *channel, struct ward__mailbox *box)
 {
-    uint64_t commit = atomic_load(&channel->page->commit);
-    uint64_t done = ward__extend(box->done_number, ward__commit_done(commit));
+    uint64_t done = ward__channel_done(channel, box);
 
     if (done < box->done_number || done > box->sent_number)
         return -WARD_EPROTOCOL;

@@ -82,6 +82,10 @@ int64_t ward__channel_glance(struct ward__channel *channel, size_t budget);
 bool ward__channel_has_news(const struct ward__channel *channel,
                             const struct ward__mailbox *box);
 
+/* The number of the last message that is done, as the page says now; it is not believed yet. */
+uint64_t ward__channel_done(const struct ward__channel *channel,
+                            const struct ward__mailbox *box);
+
 /* Is all read that was committed? */
 bool ward__channel_is_read(const struct ward__channel *channel);
 

@@ -116,13 +116,15 @@ ward__poll_forget(struct ward__incarnation *inc)
 /* With so many messages before the question nobody waits for this very moment. */
 enum { NEAR = 8 };
 
-/* One that was handled without an answer is answered some other time. */
+/* One that was handled without a word is answered some other time. */
 static bool
 is_near(const struct ward__incarnation *asked, uint64_t question)
 {
-    uint64_t done = asked->actor->mailbox.done_number;
+    uint64_t done = ward__channel_done(&asked->channel, &asked->actor->mailbox);
 
-    return done < question && question <= done + NEAR;
+    if (done >= question)
+        return !ward__channel_is_read(&asked->channel); /* this may be the answer */
+    return question <= done + NEAR;
 }
 
 struct ward__incarnation *
