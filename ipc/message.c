@@ -73,43 +73,21 @@ struct owned_message {
 
 static_assert(offsetof(struct owned_message, message) == 0, "the message comes first");
 
-size_t
-ward__message_size(size_t values)
-{
-    return sizeof(struct owned_message) + values;
-}
-
-ward_message *
-ward__message_place(void *memory, int64_t type, ward_raw values)
-{
-    struct owned_message *owned = memory;
-    ward_raw copy = {owned->values, values.size};
-
-    memcpy(owned->values, values.data, values.size);
-    owned->arena = (struct ward_arena){NULL};
-    if (ward__message_init(&owned->message, type, copy, &owned->arena) < 0)
-        return NULL;
-    return &owned->message;
-}
-
 ward_message *
 ward__message_copy(int64_t type, ward_raw values)
 {
-    void *memory = WARD__NEW(malloc(ward__message_size(values.size)));
-    ward_message *message;
+    struct owned_message *owned = WARD__NEW(malloc(sizeof *owned + values.size));
+    ward_raw copy;
 
-    if (memory == NULL)
+    if (owned == NULL)
         return NULL;
-    message = ward__message_place(memory, type, values);
-    if (message == NULL)
-        free(memory);
-    return message;
-}
-
-void
-ward__message_done(ward_message *msg)
-{
-    ward__arena_done(&((struct owned_message *)msg)->arena);
+    copy = (ward_raw){owned->values, values.size};
+    memcpy(owned->values, values.data, values.size);
+    owned->arena = (struct ward_arena){NULL};
+    if (ward__message_init(&owned->message, type, copy, &owned->arena) == 0)
+        return &owned->message;
+    free(owned);
+    return NULL;
 }
 
 void
@@ -117,7 +95,7 @@ ward_message_free(ward_message *msg)
 {
     if (msg == NULL)
         return;
-    ward__message_done(msg);
+    ward__arena_done(&((struct owned_message *)msg)->arena);
     free(msg);
 }
 

@@ -64,10 +64,4 @@ ward__message_init(ward_message *msg, int64_t type, ward_raw values,
  * without memory or if it is no array. */
 ward_message *ward__message_copy(int64_t type, ward_raw values);
 
-/* The same in memory of the caller's, of the size that is needed for so many bytes of values. `done`
- * frees what the message has taken besides. */
-size_t ward__message_size(size_t values);
-ward_message *ward__message_place(void *memory, int64_t type, ward_raw values);
-void ward__message_done(ward_message *msg);
-
 #endif

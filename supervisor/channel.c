@@ -188,20 +188,22 @@ ward__channel_is_backed_up(const struct ward__channel *channel)
     return ward__channel_unsaid(channel) > LANE_MUCH;
 }
 
-/* What comes next: the rest of a torn message, the lane, or messages. */
+/* What comes next: the rest of a torn message alone, or the lane and messages behind it. So many bytes are
+ * of the lane. */
 static int
 next_pieces(struct ward__channel *channel, struct ward__mailbox *box,
-            struct iovec pieces[2], bool *is_lane)
+            struct iovec pieces[3], size_t *of_lane)
 {
     bool is_torn = box != NULL && ward__mailbox_is_torn(box);
+    int count = 0;
 
-    *is_lane = !is_torn && channel->lane.size > channel->lane_written;
-    if (*is_lane) {
-        pieces[0] = (struct iovec){channel->lane.data + channel->lane_written,
-                                   channel->lane.size - channel->lane_written};
-        return 1;
-    }
-    return box != NULL ? ward__mailbox_unsent(box, is_torn ? 0 : WRITE_SIZE, pieces) : 0;
+    *of_lane = is_torn ? 0 : ward__channel_unsaid(channel);
+    if (*of_lane > 0)
+        pieces[count++] =
+            (struct iovec){channel->lane.data + channel->lane_written, *of_lane};
+    if (box != NULL)
+        count += ward__mailbox_unsent(box, is_torn ? 0 : WRITE_SIZE, pieces + count);
+    return count;
 }
 
 static void
@@ -218,12 +220,12 @@ lane_wrote(struct ward__channel *channel, size_t size)
 int
 ward__channel_write(struct ward__channel *channel, struct ward__mailbox *box)
 {
-    struct iovec pieces[2];
-    bool is_lane;
+    struct iovec pieces[3];
+    size_t of_lane;
     int count;
 
     channel->is_blocked = false;
-    while ((count = next_pieces(channel, box, pieces, &is_lane)) > 0) {
+    while ((count = next_pieces(channel, box, pieces, &of_lane)) > 0) {
         struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
         ssize_t sent = WARD__SYS(sendmsg(channel->fd, &message, MSG_NOSIGNAL));
         if (sent < 0 && errno == EINTR)
@@ -233,10 +235,12 @@ ward__channel_write(struct ward__channel *channel, struct ward__mailbox *box)
             return channel->is_blocked ? 0 : -EPIPE;
         }
         channel->written += (uint64_t)sent;
-        if (is_lane)
-            lane_wrote(channel, (size_t)sent);
-        else
-            ward__mailbox_wrote(box, (size_t)sent);
+        if (of_lane > (size_t)sent)
+            of_lane = (size_t)sent;
+        if (of_lane > 0)
+            lane_wrote(channel, of_lane);
+        if ((size_t)sent > of_lane)
+            ward__mailbox_wrote(box, (size_t)sent - of_lane);
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 #include "supervisor/notice.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,41 +15,47 @@
 
 enum notice_kind { NOTICE_EVENT, NOTICE_MESSAGE, NOTICE_ANSWER, NOTICE_ROOM };
 
-/* A copy of an event. */
+/* A copy of an event; what its message says lies with the notice. */
 struct told {
     ward_event event;
     char *path, *text;     /* owned */
     ward_failure *failure; /* owned */
+    int64_t type;          /* of its message */
+    unsigned attempt;
 };
 
-/* As small as may be: there is one for each ask whose answer is called back. */
+/* As small as may be: there is one for each ask whose answer is called back. Of a message only the values
+ * are kept; who reads it makes one of them on the stack. */
 struct ward__notice {
     enum notice_kind kind;
     TAILQ_ENTRY(ward__notice) next;
     uint64_t number;
-    ward_message *message; /* owned, or NULL: of EVENT, MESSAGE, ANSWER */
+    ward_raw values; /* of EVENT, MESSAGE, ANSWER: in `room`, or owned; no data: none */
     union {
         struct told *event; /* EVENT: owned */
-        struct {            /* ANSWER */
+        struct {            /* MESSAGE */
+            int64_t type;
+            ward_ref sender;
+        } message;
+        struct { /* ANSWER */
             ward_on_reply on_reply;
             void *user;
             int status;
         } answer;
         ward_ref room; /* ROOM */
     } as;
-    _Alignas(max_align_t) uint8_t room[]; /* for a small message */
+    uint8_t room[]; /* for a few values */
 };
 
-/* So many pieces of memory are kept; a message up to this size has room in one. */
-enum { PIECES = 512, SMALL_MESSAGE = 256 };
+/* So many pieces of memory are kept; values up to this size have room in one. */
+enum { PIECES = 512, ROOM = 128 };
 
 void
 ward__notices_init(struct ward__notices *notices)
 {
     *notices = (struct ward__notices){0};
     TAILQ_INIT(&notices->list);
-    ward__pool_init(&notices->pieces, sizeof(struct ward__notice) + SMALL_MESSAGE,
-                    PIECES);
+    ward__pool_init(&notices->pieces, sizeof(struct ward__notice) + ROOM, PIECES);
 }
 
 static struct ward__notice *
@@ -60,24 +66,36 @@ notice_new(struct ward__notices *notices, enum notice_kind kind)
     if (notice == NULL)
         return NULL;
     notice->kind = kind;
-    notice->message = NULL;
+    notice->values = (ward_raw){NULL, 0};
     return notice;
 }
 
+/* Gives it values of its own. False: no memory. */
 static bool
-is_small(size_t values)
+copy_values(struct ward__notice *notice, ward_raw values)
 {
-    return ward__message_size(values) <= SMALL_MESSAGE;
+    uint8_t *to = values.size <= ROOM ? notice->room : WARD__NEW(malloc(values.size));
+
+    if (to == NULL)
+        return false;
+    memcpy(to, values.data, values.size);
+    notice->values = (ward_raw){to, values.size};
+    return true;
 }
 
-/* Gives it a message of its own. False: no memory. */
-static bool
-copy_message(struct ward__notice *notice, int64_t type, ward_raw values)
+/* The message that they are; NULL: there are none. */
+static ward_message *
+view(const struct ward__notice *notice, int64_t type, ward_message *message,
+     struct ward_arena *arena)
 {
-    notice->message = is_small(values.size)
-                          ? ward__message_place(notice->room, type, values)
-                          : ward__message_copy(type, values);
-    return notice->message != NULL;
+    int result;
+
+    *arena = (struct ward_arena){NULL};
+    if (notice->values.data == NULL)
+        return NULL;
+    result = ward__message_init(message, type, notice->values, arena);
+    assert(result == 0); /* they were scanned, or packed here */
+    return result == 0 ? message : NULL;
 }
 
 /* What workers can make without end is bounded: what is beyond is lost, and counted. */
@@ -98,9 +116,7 @@ is_flood(const struct ward__notice *notice)
 static size_t
 size_of(const struct ward__notice *notice)
 {
-    size_t size = notice->message != NULL
-                      ? ward__notice_size(notice->message->values.size)
-                      : ward__notice_size(0);
+    size_t size = ward__notice_size(notice->values.size);
 
     if (notice->kind == NOTICE_EVENT)
         size += sizeof *notice->as.event + strlen(notice->as.event->path) +
@@ -169,10 +185,8 @@ notice_free(struct ward__notices *notices, struct ward__notice *notice)
         return;
     if (notice->kind == NOTICE_EVENT)
         told_free(notice->as.event);
-    if (notice->message != NULL && is_small(notice->message->values.size))
-        ward__message_done(notice->message);
-    else
-        ward_message_free(notice->message);
+    if (notice->values.data != notice->room)
+        free((void *)(size_t)notice->values.data);
     ward__pool_give(&notices->pieces, notice);
 }
 
@@ -253,15 +267,14 @@ copy_event(struct ward__notices *notices, const ward_event *event)
     notice->as.event = copy_told(notices, event);
     is_short = notice->as.event == NULL;
     if (!is_short && event->message != NULL) {
-        is_short = !copy_message(notice, event->message->type, event->message->values);
+        notice->as.event->type = event->message->type;
+        notice->as.event->attempt = event->message->attempt;
+        is_short = !copy_values(notice, event->message->values);
     }
     if (is_short) {
         notice_free(notices, notice);
         return NULL;
     }
-    if (notice->message != NULL)
-        notice->message->attempt = event->message->attempt;
-    notice->as.event->event.message = notice->message;
     return notice;
 }
 
@@ -289,11 +302,12 @@ ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
 
     if (notice == NULL)
         return -ENOMEM;
-    if (!copy_message(notice, type, values)) {
+    if (!copy_values(notice, values)) {
         notice_free(&sys->notices, notice);
         return -ENOMEM;
     }
-    notice->message->sender = sender;
+    notice->as.message.type = type;
+    notice->as.message.sender = sender;
     append(&sys->notices, notice);
     return 0;
 }
@@ -301,9 +315,7 @@ ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
 size_t
 ward__notice_size(size_t values)
 {
-    size_t size = sizeof(struct ward__notice) + SMALL_MESSAGE;
-
-    return is_small(values) ? size : size + ward__message_size(values);
+    return sizeof(struct ward__notice) + ROOM + (values <= ROOM ? 0 : values);
 }
 
 bool
@@ -312,14 +324,14 @@ ward__notice_drop_oldest(struct ward_system *sys)
     struct ward__notice *notice;
 
     TAILQ_FOREACH (notice, &sys->notices.list, next)
-        if (notice->kind == NOTICE_MESSAGE && notice->message->type >= 0)
+        if (notice->kind == NOTICE_MESSAGE && notice->as.message.type >= 0)
             break;
     if (notice == NULL)
         return false;
     take_out(&sys->notices, notice);
-    ward__ask_fail(sys, notice->message->sender, -EAGAIN);
+    ward__ask_fail(sys, notice->as.message.sender, -EAGAIN);
     ward__post_dead(sys, WARD_LETTER_MAILBOX_FULL, sys->root->ref, "/",
-                    notice->message->type, notice->message->values);
+                    notice->as.message.type, notice->values);
     notice_free(&sys->notices, notice);
     return true;
 }
@@ -341,7 +353,7 @@ ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved, int 
                     ward_raw values)
 {
     reserved->as.answer.status = status;
-    if (status == 0 && !copy_message(reserved, WARD_REPLY, values))
+    if (status == 0 && !copy_values(reserved, values))
         reserved->as.answer.status = -ENOMEM;
     append(&sys->notices, reserved);
 }
@@ -373,20 +385,25 @@ ward__notice_room(struct ward_system *sys, ward_ref ref)
 static void
 call_message(struct ward_system *sys, struct ward__notice *notice)
 {
-    ward_message *message = notice->message;
+    ward_message message;
+    struct ward_arena arena;
 
     if (sys->options.on_message == NULL) {
-        ward__post_unhandled(sys, message->type, message->sender, message->values);
+        ward__post_unhandled(sys, notice->as.message.type, notice->as.message.sender,
+                             notice->values);
         return;
     }
-    if (!ward__watch_admits(sys, message))
-        return;
-    sys->sender_in_hand = message->sender;
-    sys->has_message_in_hand = true;
-    ward__turn_pause(sys);
-    sys->options.on_message(&sys->ctx, message, sys->options.user);
-    ward__turn_resume(sys);
-    sys->has_message_in_hand = false;
+    view(notice, notice->as.message.type, &message, &arena);
+    message.sender = notice->as.message.sender;
+    if (ward__watch_admits(sys, &message)) {
+        sys->sender_in_hand = message.sender;
+        sys->has_message_in_hand = true;
+        ward__turn_pause(sys);
+        sys->options.on_message(&sys->ctx, &message, sys->options.user);
+        ward__turn_resume(sys);
+        sys->has_message_in_hand = false;
+    }
+    ward__arena_done(&arena);
 }
 
 static void
@@ -400,12 +417,31 @@ call_event(struct ward_system *sys, const ward_event *event)
 }
 
 static void
+call_told(struct ward_system *sys, struct ward__notice *notice)
+{
+    struct told *told = notice->as.event;
+    ward_message message;
+    struct ward_arena arena;
+
+    told->event.message = view(notice, told->type, &message, &arena);
+    if (told->event.message != NULL)
+        message.attempt = told->attempt;
+    call_event(sys, &told->event);
+    ward__arena_done(&arena);
+}
+
+static void
 call_answer(struct ward_system *sys, struct ward__notice *notice)
 {
+    ward_message message;
+    struct ward_arena arena;
+    ward_message *reply = view(notice, WARD_REPLY, &message, &arena);
+
     ward__turn_pause(sys);
-    notice->as.answer.on_reply(&sys->ctx, notice->as.answer.status, notice->message,
+    notice->as.answer.on_reply(&sys->ctx, notice->as.answer.status, reply,
                                notice->as.answer.user);
     ward__turn_resume(sys);
+    ward__arena_done(&arena);
 }
 
 static void
@@ -421,7 +457,7 @@ call(struct ward_system *sys, struct ward__notice *notice)
 {
     switch (notice->kind) {
     case NOTICE_EVENT:
-        call_event(sys, &notice->as.event->event);
+        call_told(sys, notice);
         break;
     case NOTICE_MESSAGE:
         call_message(sys, notice);

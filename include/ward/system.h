@@ -56,7 +56,7 @@ typedef struct ward_system_options {
      * 4 MiB, at least 4 KiB, at most 64 MiB. */
     int64_t frame_bytes;
     /* The mailbox of the host: what is told to it and waits for on_message. Here a message counts with
-     * some 400 bytes beside its values. */
+     * some 200 bytes beside its values. */
     ward_mailbox_options mailbox;
     /* The most bytes queued in all mailboxes together; beyond: -EAGAIN, whatever a mailbox says.
      * Default no limit. */
