@@ -37,16 +37,4 @@ ward__clock_roughly_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* When `timeout_ms` from now are over: never before, and where that is a second or more up to a hundredth
- * of it later, for a quarter of the price. */
-static inline int64_t
-ward__clock_deadline(int64_t timeout_ms)
-{
-    enum { LONG_MS = 1000, ROUGH_MS = 10 }; /* the longest tick that Linux has */
-
-    if (timeout_ms < LONG_MS)
-        return ward__clock_ms() + timeout_ms;
-    return ward__clock_roughly_ms() + ROUGH_MS + timeout_ms;
-}
-
 #endif

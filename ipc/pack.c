@@ -155,7 +155,7 @@ ward__pack_ref(struct ward__sink *sink, ward_ref ref)
 void
 ward__pack_array(struct ward__sink *sink, size_t count)
 {
-    uint8_t head[WARD__HEAD_OF_BYTES_MOST];
+    uint8_t head[WARD__LENGTH_MOST];
 
     pack_head(sink, head, ward__put_array(head, count));
 }

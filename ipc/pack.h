@@ -4,7 +4,7 @@
  * by doubling. A sink that overflowed or ran out of memory keeps its error and swallows what
  * follows, so only the end of a frame needs a look.
  *
- * Used by: builder.c, wire.c, outbox, mailboxes. Uses: put.h.
+ * Used by: builder.c, wire.c, outbox.c, post.c. Uses: put.h.
  */
 #ifndef WARD_IPC_PACK_H
 #define WARD_IPC_PACK_H

@@ -30,7 +30,7 @@ packer_at(uint8_t **to)
 }
 
 uint8_t *
-ward__put_long_int(uint8_t *to, int64_t number)
+ward__put_any_int(uint8_t *to, int64_t number)
 {
     msgpack_packer packer = packer_at(&to);
 
@@ -39,7 +39,7 @@ ward__put_long_int(uint8_t *to, int64_t number)
 }
 
 uint8_t *
-ward__put_long_array(uint8_t *to, size_t count)
+ward__put_any_array(uint8_t *to, size_t count)
 {
     msgpack_packer packer = packer_at(&to);
 

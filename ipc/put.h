@@ -4,7 +4,7 @@
  * Each function puts at `to` and returns where the next byte goes. The smallest forms are written
  * here, all others by msgpack-c's packer: the same bytes.
  *
- * Used by: pack.c, wire.h, post.c, outbox. Uses: msgpack-c, read.h, scan.h.
+ * Used by: pack.c, wire.h, post.c, verbs.c. Uses: msgpack-c, read.h, scan.h.
  */
 #ifndef WARD_IPC_PUT_H
 #define WARD_IPC_PUT_H
@@ -25,9 +25,9 @@ struct ward__body {
     ward_raw packed; /* borrowed; its data is not NULL: then this */
 };
 
-/* The most that an integer takes, the head of an array, of bytes, of a string; and more than anything
- * takes. */
-enum { WARD__INT_MOST = 9, WARD__HEAD_OF_BYTES_MOST = 5 };
+/* The most that an integer takes; the head of what has a length: an array, bytes, a string; and more than
+ * anything takes. */
+enum { WARD__INT_MOST = 9, WARD__LENGTH_MOST = 5 };
 #define WARD__BOUND_NONE (UINT64_C(1) << 56)
 
 /* A number from 0 to 127 is packed as itself. */
@@ -37,14 +37,14 @@ ward__is_one_byte(int64_t number)
     return number >= 0 && number < 0x80;
 }
 
-uint8_t *ward__put_long_int(uint8_t *to, int64_t number);
-uint8_t *ward__put_long_array(uint8_t *to, size_t count);
+uint8_t *ward__put_any_int(uint8_t *to, int64_t number);
+uint8_t *ward__put_any_array(uint8_t *to, size_t count);
 
 static inline uint8_t *
 ward__put_int(uint8_t *to, int64_t number)
 {
     if (!ward__is_one_byte(number))
-        return ward__put_long_int(to, number);
+        return ward__put_any_int(to, number);
     *to = (uint8_t)number;
     return to + 1;
 }
@@ -53,7 +53,7 @@ static inline uint8_t *
 ward__put_array(uint8_t *to, size_t count)
 {
     if (count >= 16)
-        return ward__put_long_array(to, count);
+        return ward__put_any_array(to, count);
     *to = (uint8_t)(0x90 | count);
     return to + 1;
 }
@@ -71,8 +71,8 @@ ward__put_ref(uint8_t *to, ward_ref ref)
 }
 
 /*
- * A value has a head, or a tail, or both: a number is a head, bytes are a head and a tail, raw is a tail. `tail`
- * finds the tail and what may be wrong with the value. 0; -EINVAL; -EMSGSIZE; a builder's error.
+ * A value has a head, or a tail, or both: a number is a head, bytes are both, raw is a tail. This finds
+ * the tail, and what may be wrong with the value. 0; -EINVAL; -EMSGSIZE; a builder's error.
  */
 int ward__value_tail(const ward_value *value, ward_bytes *tail);
 /* At most WARD__REF_SIZE bytes. */
@@ -85,12 +85,14 @@ uint8_t *ward__put_other_value(uint8_t *to, const ward_value *value);
 static inline uint64_t
 ward__value_bound(const ward_value *value)
 {
+    _Static_assert(WARD_VALUE_DOUBLE + 1 == WARD_VALUE_STRING, "numbers come first");
+
     if (value->tag < WARD_VALUE_STRING || value->tag == WARD_VALUE_REF)
         return WARD__REF_SIZE;
     if (value->tag == WARD_VALUE_BUILT)
         return ward__built_bound(value);
     return value->as.bytes.size <= UINT32_MAX
-               ? WARD__HEAD_OF_BYTES_MOST + (uint64_t)value->as.bytes.size
+               ? WARD__LENGTH_MOST + (uint64_t)value->as.bytes.size
                : WARD__BOUND_NONE;
 }
 
@@ -108,11 +110,11 @@ ward__put_value(uint8_t *to, const ward_value *value)
     return to + 2 + bytes.size;
 }
 
-/* The same for all that a message says, as one array. */
+/* The most that all a message says may take, as one array; and that put. */
 static inline uint64_t
 ward__body_bound(const struct ward__body *body)
 {
-    uint64_t bound = WARD__HEAD_OF_BYTES_MOST;
+    uint64_t bound = WARD__LENGTH_MOST;
 
     if (body->packed.data != NULL)
         return body->packed.size;

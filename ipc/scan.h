@@ -27,10 +27,10 @@ int64_t ward__scan(const uint8_t *data, size_t size);
 /* The same, with fewer levels allowed: at most WARD__SCAN_DEPTH. */
 int64_t ward__scan_within(const uint8_t *data, size_t size, unsigned levels);
 
-/* Are these bytes, at least one, exactly one list of a message? Most of those are a few bytes in an array
- * of one. */
+/* Are these bytes, at least one, exactly one list of fewer than 16 values? Of those most are a few bytes in
+ * an array of one. False: it may still be a list, longer or in a longer form. */
 static inline bool
-ward__scan_is_list(const uint8_t *data, size_t size)
+ward__scan_is_short_list(const uint8_t *data, size_t size)
 {
     if (size >= 3 && data[0] == 0x91 && data[1] == 0xc4 && size == 3 + (size_t)data[2])
         return true;

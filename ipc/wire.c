@@ -1,9 +1,7 @@
 #include "ipc/wire.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 
 #include <ward/error.h>
 #include <ward/spec.h>
@@ -505,7 +503,7 @@ read_usual_tell(ward_bytes bytes, struct ward__frame *frame)
     struct ward__tell *tell = &frame->as.tell;
 
     if (at[TYPE] >= 0x80 || ward__ref_load(at + 2, WARD__REF_SIZE, &tell->to) == 0 ||
-        !ward__scan_is_list(at + VALUES, bytes.size - VALUES))
+        !ward__scan_is_short_list(at + VALUES, bytes.size - VALUES))
         return false;
     tell->type = at[TYPE];
     tell->body.packed = (ward_raw){at + VALUES, bytes.size - VALUES};
@@ -521,7 +519,7 @@ read_usual_reply(ward_bytes bytes, struct ward__frame *frame)
     struct ward__reply *reply = &frame->as.reply;
 
     if (ward__ref_load(at + 2, WARD__REF_SIZE, &reply->sender) == 0 ||
-        !ward__scan_is_list(at + VALUES, bytes.size - VALUES))
+        !ward__scan_is_short_list(at + VALUES, bytes.size - VALUES))
         return false;
     reply->values = (ward_raw){at + VALUES, bytes.size - VALUES};
     frame->kind = WARD__REPLY;

@@ -179,7 +179,7 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
         from->asker->waits_number = ask->number;
     }
     if (timeout_ms != WARD_INFINITE)
-        ward__timer_set(&sys->loop, &ask->timeout, ward__clock_deadline(timeout_ms),
+        ward__timer_set(&sys->loop, &ask->timeout, ward__clock_ms() + timeout_ms,
                         timed_out);
     return 0;
 }

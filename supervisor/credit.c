@@ -152,9 +152,9 @@ part(uint64_t room, uint64_t sharers, int64_t most)
     return share < (uint64_t)most ? (int64_t)share : most;
 }
 
-/* Where bytes alone are bounded a sender may be ahead by so many times the messages: the three of them, of
- * whom one or two have no core, take turns the less often. */
-enum { FARTHER = 4 };
+/* Where bytes alone are bounded a sender may be ahead by so many times the messages: sender, host and receiver
+ * have two cores at best, and take turns the less often. */
+enum { TIMES_AS_MANY = 4 };
 
 /* What each of so many senders may have in hand now. A mailbox that drops has always room. */
 static struct ward__purse
@@ -166,7 +166,7 @@ share_of(const struct ward__actor *to, uint64_t sharers)
     if (drops(to))
         return most;
     if (to->mailbox.limit_messages == UINT64_MAX)
-        most.messages *= FARTHER;
+        most.messages *= TIMES_AS_MANY;
     ward__post_room(to, &messages, &bytes);
     return (struct ward__purse){part(messages, sharers, most.messages),
                                 part(bytes, sharers, most.bytes)};

@@ -4,8 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include <ward/error.h>
-
 #include "ipc/clock.h"
 #include "ipc/fault.h"
 #include "ipc/fds.h"
@@ -35,11 +33,13 @@ loop_of(struct ward__incarnation *inc)
 static bool
 stays_watched(const struct ward__incarnation *inc, int events)
 {
-    return inc->sys->turn.depth == 0 && events == WARD__READABLE &&
+    const struct ward__turn *turn = &inc->sys->turn;
+
+    return turn->depth == 0 && !turn->is_ending && events == WARD__READABLE &&
            inc->channel_watcher.events == (WARD__READABLE | WARD__WRITABLE);
 }
 
-/* Which events of the socket matter now. The only caller of the watcher. */
+/* Which events of the socket matter now. */
 void
 ward__incarnation_watch(struct ward__incarnation *inc)
 {

@@ -1,10 +1,11 @@
 /*
  * Incarnation: one process of an actor, from the request to the fork server until it is known
- * to be dead and its last words are read. It watches the socket and the pidfd, writes, and finds out why it
- * ended. What it says is for intake.c, and what a death means for the tree for actor.c. Without an actor it is a spare, whose death
- * alone matters (spare.h).
+ * to be dead and its last words are read. Its socket and its pidfd are watched here, and what it is to
+ * read is written. What it says is for intake.c, why it ended for blame.c, and what that means for
+ * the tree for death.c. Without an actor it is a spare, whose death alone matters (spare.h).
  *
- * Used by: actor.c, server.c, frames.c, spare.c. Uses: channel.h, conduct.h, server.h.
+ * Used by: life.c, server.c, spare.c, intake.c, poll.c, death.c, and all who hold one. Uses: channel.h,
+ * conduct.h, server.h.
  */
 #ifndef WARD_SUPERVISOR_INCARNATION_H
 #define WARD_SUPERVISOR_INCARNATION_H

@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
+#include "supervisor/conduct.h"
 #include "supervisor/frames.h"
-#include "supervisor/life.h"
 #include "supervisor/poll.h"
 #include "supervisor/post.h"
 #include "supervisor/system.h"

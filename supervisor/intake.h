@@ -1,8 +1,8 @@
 /*
- * Intake: what a worker says, read from its socket or its page as much as a turn has room for, held against
- * the conduct table, and handled frame by frame. What it says against the rules ends it.
+ * Intake: what a worker says, read from its socket or its page as far as a turn has room for, held
+ * against the conduct table, and handled frame by frame. What breaks the rules ends it.
  *
- * Used by: incarnation.c, poll.c, death.c, deadlines. Uses: incarnation.h, frames.h.
+ * Used by: incarnation.c, poll.c, death.c, deadline.c, ask.c, stall.c. Uses: incarnation.h, frames.h.
  */
 #ifndef WARD_SUPERVISOR_INTAKE_H
 #define WARD_SUPERVISOR_INTAKE_H

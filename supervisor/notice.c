@@ -24,8 +24,8 @@ struct told {
     unsigned attempt;
 };
 
-/* As small as may be: there is one for each ask whose answer is called back. Of a message only the values
- * are kept; who reads it makes one of them on the stack. */
+/* There is one for each ask whose answer is called back, so it is small, and a few values lie in it. Of a message
+ * only the values are kept; who reads it makes one of them on the stack. */
 struct ward__notice {
     enum notice_kind kind;
     TAILQ_ENTRY(ward__notice) next;
@@ -393,7 +393,8 @@ call_message(struct ward_system *sys, struct ward__notice *notice)
                              notice->values);
         return;
     }
-    view(notice, notice->as.message.type, &message, &arena);
+    if (view(notice, notice->as.message.type, &message, &arena) == NULL)
+        return;
     message.sender = notice->as.message.sender;
     if (ward__watch_admits(sys, &message)) {
         sys->sender_in_hand = message.sender;

@@ -63,8 +63,7 @@ write_soon(struct ward__actor *actor, size_t size)
         ward__actor_write(actor);
     } else if (!is_soon && !is_for_later(actor) &&
                box->sent_number + 1 == box->tail_number &&
-               ward__commit_done(atomic_load(&inc->channel.page->commit)) ==
-                   (uint32_t)box->sent_number) {
+               ward__channel_done(&inc->channel, box) == box->sent_number) {
         ward__actor_write(actor);
     } else if (!is_soon) {
         ward__incarnation_write_soon(inc);

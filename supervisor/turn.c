@@ -38,8 +38,11 @@ ward__turn_begin(struct ward_system *sys)
 void
 ward__turn_end(struct ward_system *sys)
 {
-    if (--sys->turn.depth == 0)
-        ward__incarnations_write_due(sys);
+    if (--sys->turn.depth > 0)
+        return;
+    sys->turn.is_ending = true;
+    ward__incarnations_write_due(sys);
+    sys->turn.is_ending = false;
 }
 
 /* ---- the lock ---- */

@@ -24,6 +24,7 @@ struct ward_system;
 
 struct ward__turn {
     unsigned depth; /* how often it has begun; a callback may wait in turns of its own */
+    bool is_ending; /* what is due is being written */
     TAILQ_HEAD(ward__due_list, ward__incarnation) due; /* what is written when it ends */
     bool is_threaded;
     pthread_mutex_t entrance, inside;

@@ -43,12 +43,6 @@ struct outgoing {
     struct ward__body body;
 };
 
-struct question {
-    struct ward__ask_frame frame;
-    const ward_value *values;
-    size_t count;
-};
-
 static void
 pack_tell(struct ward__sink *sink, const void *what)
 {
@@ -78,36 +72,39 @@ send_paid(struct ward__worker *w, struct ward__account *account,
     return result;
 }
 
-static inline uint64_t
-bound_of(const struct outgoing *o)
+/* The usual way: straight into the outbox. NULL: not without more ado. */
+static inline uint8_t *
+begin_in_place(const struct ward__outbox *box, const struct outgoing *o)
 {
-    return WARD__HEAD_MOST + ward__body_bound(&o->body);
+    uint8_t *begun = ward__outbox_room(box, WARD__HEAD_MOST + ward__body_bound(&o->body));
+
+    return begun != NULL ? begun + WARD__FRAME_PREFIX : NULL;
 }
 
-/* The usual way: straight into the outbox. False: not without more ado. */
+/* Behind the head. False: there is something wrong with a value. */
 static inline bool
-tell_in_place(struct ward__outbox *box, const struct outgoing *o)
+end_in_place(struct ward__outbox *box, uint8_t *at, const struct outgoing *o)
 {
-    uint8_t *at = ward__outbox_room(box, bound_of(o));
-
-    if (at != NULL)
-        at = ward__put_body(ward__put_tell(at + WARD__FRAME_PREFIX, o->to, o->type),
-                            &o->body);
+    at = ward__put_body(at, &o->body);
     if (at != NULL)
         ward__outbox_packed(box, at);
     return at != NULL;
+}
+
+static inline bool
+tell_in_place(struct ward__outbox *box, const struct outgoing *o)
+{
+    uint8_t *at = begin_in_place(box, o);
+
+    return at != NULL && end_in_place(box, ward__put_tell(at, o->to, o->type), o);
 }
 
 static inline bool
 reply_in_place(struct ward__outbox *box, const struct outgoing *o)
 {
-    uint8_t *at = ward__outbox_room(box, bound_of(o));
+    uint8_t *at = begin_in_place(box, o);
 
-    if (at != NULL)
-        at = ward__put_body(ward__put_reply(at + WARD__FRAME_PREFIX, o->to), &o->body);
-    if (at != NULL)
-        ward__outbox_packed(box, at);
-    return at != NULL;
+    return at != NULL && end_in_place(box, ward__put_reply(at, o->to), o);
 }
 
 static int
@@ -130,23 +127,22 @@ worker_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
 static void
 pack_ask(struct ward__sink *sink, const void *what)
 {
-    const struct question *question = what;
+    const struct ward__ask_frame *ask = what;
 
-    ward__wire_ask(sink, &question->frame);
-    ward__pack_values(sink, question->values, question->count);
+    ward__wire_ask(sink, ask);
+    ward__pack_body(sink, &ask->body);
 }
 
 static int
 send_ask(struct ward__worker *w, ward_ref to, uint64_t request, int timeout_ms,
          bool is_blocking, const ward_value *values, size_t count)
 {
-    struct question question = {.frame = {.to = to,
-                                          .request = request,
-                                          .timeout_ms = timeout_ms,
-                                          .is_blocking = is_blocking,
-                                          .type = ward__type_of(values)},
-                                .values = values + 1,
-                                .count = count - 1};
+    struct ward__ask_frame ask = {.to = to,
+                                  .request = request,
+                                  .timeout_ms = timeout_ms,
+                                  .is_blocking = is_blocking,
+                                  .type = ward__type_of(values),
+                                  .body = {.values = values + 1, .count = count - 1}};
     int64_t deadline = timeout_ms != WARD_INFINITE ? ward__clock_ms() + timeout_ms : -1;
     struct ward__account *account;
     int result = ward__credit_take(w, to, timeout_ms, &account);
@@ -154,8 +150,8 @@ send_ask(struct ward__worker *w, ward_ref to, uint64_t request, int timeout_ms,
     if (result < 0)
         return result;
     if (deadline >= 0) /* waiting for room has taken of it */
-        question.frame.timeout_ms = left_of(deadline);
-    return send_paid(w, account, pack_ask, &question);
+        ask.timeout_ms = left_of(deadline);
+    return send_paid(w, account, pack_ask, &ask);
 }
 
 /* A place for a request and its number. */

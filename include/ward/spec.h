@@ -39,8 +39,8 @@ typedef enum ward_when_full {
 
 /*
  * The bounds of a mailbox; the message in hand does not count, and an empty one takes a message
- * of any size. A worker learns late that one is full: it may be ahead by its credit (system.h, 1,024
- * messages), and what it sent on credit is queued beyond the bounds, unless it is to be dropped. For
+ * of any size. A worker learns late that one is full: it may be ahead by its credit (system.h),
+ * and what it sent on credit is queued beyond the bounds, unless it is to be dropped. For
  * bounds below that, with workers as senders, make the credit of the system smaller.
  */
 typedef struct ward_mailbox_options {

@@ -56,7 +56,7 @@ typedef struct ward_system_options {
      * 4 MiB, at least 4 KiB, at most 64 MiB. */
     int64_t frame_bytes;
     /* The mailbox of the host: what is told to it and waits for on_message. Here a message counts with
-     * some 200 bytes beside its values. */
+     * some 200 bytes, and its values where they are more than 128. */
     ward_mailbox_options mailbox;
     /* The most bytes queued in all mailboxes together; beyond: -EAGAIN, whatever a mailbox says.
      * Default no limit. */
@@ -65,7 +65,7 @@ typedef struct ward_system_options {
     int64_t max_actors;
     /* How far each worker may be ahead of each actor that it sends to: so much it sends without
      * asking whether there is room; four times the messages, once it has sent half of them, to one
-     * whose mailbox bounds bytes only. Default 1,024 messages and 256 KiB, each at most INT32_MAX. */
+     * whose mailbox bounds bytes only and drops none. Default 1,024 messages and 256 KiB, each at most INT32_MAX. */
     ward_credit credit;
     /* So many microseconds the host, while it waits inside a call, and workers look for the next
      * message before they sleep: an exchange without wake-ups takes a third of the time. They do so

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <ward/error.h>
@@ -329,6 +330,83 @@ more_than_was_granted_is_a_breach(void **state)
     assert_in_range(r->other_letters, 1018, 1030); /* it handles none of them */
 }
 
+/* Tells itself half of what it may, and breaks the rules if the first grant is as many messages as that;
+ * if not it aborts. */
+static void
+expect_grant(ward_ctx *ctx, int64_t messages)
+{
+    struct ward__framebuf in;
+    struct ward__frame frame;
+    struct ward_arena arena = {NULL};
+    ward_bytes bytes;
+    uint8_t *to;
+    size_t size;
+
+    target = ward_self(ctx);
+    for (int i = 0; i < 512; i++)
+        rig_write_frame(pack_tell);
+    ward__framebuf_init(&in, MIB);
+    for (;;) {
+        ssize_t got;
+        while (ward__framebuf_next(&in, &bytes) == 1)
+            if (ward__wire_read(bytes, false, &frame, &arena) == 0 &&
+                frame.kind == WARD__GRANT) {
+                if (frame.as.grant.more.messages != messages)
+                    abort();
+                rig_write_committed("\1\0\0\0\xff", 5);
+                rig_spin();
+            }
+        if (ward__framebuf_room(&in, 4096, &to, &size) < 0)
+            abort();
+        got = recv(rig_channel(), to, size, 0);
+        if (got <= 0)
+            abort();
+        ward__framebuf_filled(&in, (size_t)got);
+    }
+}
+
+static void
+expect_all_again(ward_ctx *ctx)
+{
+    expect_grant(ctx, 512);
+}
+
+static void
+expect_four_times_as_many(ward_ctx *ctx)
+{
+    expect_grant(ctx, 4 * 1024 - 512);
+}
+
+static void
+who_sends_to_one_with_bounded_bytes_is_granted_four_times_the_messages(void **state)
+{
+    struct rig *r = *state;
+
+    rig_spawn(r, &(ward_spec){.mailbox = {.bytes = MIB}}, NULL);
+    rig_do(r, expect_four_times_as_many);
+    rig_expect(r, WARD_CAUSE_PROTOCOL, "a frame that is none");
+}
+
+static void
+who_sends_to_one_with_bounded_messages_is_granted_what_it_began_with(void **state)
+{
+    struct rig *r = *state;
+
+    rig_spawn(r, &(ward_spec){.mailbox = {.messages = 100000}}, NULL);
+    rig_do(r, expect_all_again);
+    rig_expect(r, WARD_CAUSE_PROTOCOL, "a frame that is none");
+}
+
+static void
+who_sends_to_one_that_drops_is_granted_what_it_began_with(void **state)
+{
+    struct rig *r = *state;
+
+    rig_spawn(r, &(ward_spec){.mailbox = {.when_full = WARD_DROP_OLDEST}}, NULL);
+    rig_do(r, expect_all_again);
+    rig_expect(r, WARD_CAUSE_PROTOCOL, "a frame that is none");
+}
+
 static void
 wait_for_itself(ward_ctx *ctx)
 {
@@ -357,6 +435,9 @@ main(void)
         RIG_TEST(watches_whose_answers_are_not_read_are_a_breach),
         RIG_TEST(a_drain_outlives_who_dies_of_it),
         RIG_TEST(more_than_was_granted_is_a_breach),
+        RIG_TEST(who_sends_to_one_with_bounded_bytes_is_granted_four_times_the_messages),
+        RIG_TEST(who_sends_to_one_with_bounded_messages_is_granted_what_it_began_with),
+        RIG_TEST(who_sends_to_one_that_drops_is_granted_what_it_began_with),
         RIG_TEST(waiting_for_itself_without_end_is_a_breach),
     };
 

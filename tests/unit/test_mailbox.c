@@ -461,6 +461,69 @@ without_memory_nothing_changes(void **state)
     ward__mailbox_done(&box);
 }
 
+/* Grows in the steps of a mailbox that is one of many. */
+static void
+grow_to_usual(struct ward__mailbox *box)
+{
+    append(box, 1000);
+    assert_int_equal(box->capacity, 1024);
+    append(box, 2000);
+    assert_int_equal(box->capacity, 4 * 1024);
+    append(box, 2000);
+    assert_int_equal(box->capacity, 64 * 1024);
+    assert_first_is(box, 0, 1000);
+    ward__mailbox_free_to(box, 1);
+    assert_first_is(box, 1, 2000);
+    ward__mailbox_free_to(box, 2);
+    assert_first_is(box, 2, 2000);
+}
+
+static void
+rings_of_the_usual_size_are_kept_for_the_next(void **state)
+{
+    enum { BOXES = 6, KEPT = 4 };
+    struct ward__mailbox boxes[BOXES];
+    struct ward__mailbox_sum sum;
+    unsigned kept;
+
+    (void)state;
+    ward__mailbox_sum_init(&sum, UINT64_MAX);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < BOXES; i++) {
+            boxes[i] = box_of(0, 0);
+            boxes[i].sum = &sum;
+            grow_to_usual(&boxes[i]);
+        }
+        assert_int_equal(sum.rings.count, 0);
+        for (int i = 0; i < BOXES; i++)
+            ward__mailbox_done(&boxes[i]);
+        assert_int_equal(sum.bytes, 0);
+        kept = sum.rings.most;
+        assert_true(kept == 0 || kept == KEPT);
+        assert_int_equal(sum.rings.count, kept);
+    }
+    ward__mailbox_sum_done(&sum);
+}
+
+static void
+a_larger_ring_is_no_usual_one(void **state)
+{
+    struct ward__mailbox_sum sum;
+    struct ward__mailbox box = box_of(0, 0);
+
+    (void)state;
+    ward__mailbox_sum_init(&sum, UINT64_MAX);
+    box.sum = &sum;
+    grow_to_usual(&box);
+    assert_int_equal(ward__mailbox_grow(&box, 64 * 1024 + 1), 0);
+    assert_int_equal(box.capacity, 128 * 1024);
+    assert_int_equal(sum.rings.count, sum.rings.most > 0 ? 1 : 0);
+    assert_first_is(&box, 2, 2000);
+    ward__mailbox_done(&box);
+    assert_int_equal(sum.rings.count, sum.rings.most > 0 ? 1 : 0);
+    ward__mailbox_sum_done(&sum);
+}
+
 int
 main(void)
 {
@@ -469,6 +532,8 @@ main(void)
         cmocka_unit_test(positions_follow_append_wrote_and_free),
         cmocka_unit_test(memory_is_given_back_when_empty_and_positions_begin_again),
         cmocka_unit_test(an_empty_frame_is_a_message_too),
+        cmocka_unit_test(rings_of_the_usual_size_are_kept_for_the_next),
+        cmocka_unit_test(a_larger_ring_is_no_usual_one),
         cmocka_unit_test(frames_come_out_whole_when_the_ring_wraps),
         cmocka_unit_test(a_prefix_may_lie_across_the_edge),
         cmocka_unit_test(it_grows_while_wrapped),
