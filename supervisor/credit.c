@@ -156,17 +156,26 @@ part(uint64_t room, uint64_t sharers, int64_t most)
  * have two cores at best, and take turns the less often. */
 enum { TIMES_AS_MANY = 4 };
 
+/* The most that one sender may have in hand. */
+static struct ward__purse
+most_of(const struct ward__actor *to)
+{
+    struct ward__purse most = to->sys->credit;
+
+    if (!drops(to) && to->mailbox.limit_messages == UINT64_MAX)
+        most.messages *= TIMES_AS_MANY;
+    return most;
+}
+
 /* What each of so many senders may have in hand now. A mailbox that drops has always room. */
 static struct ward__purse
 share_of(const struct ward__actor *to, uint64_t sharers)
 {
-    struct ward__purse most = to->sys->credit;
+    struct ward__purse most = most_of(to);
     uint64_t messages, bytes;
 
     if (drops(to))
         return most;
-    if (to->mailbox.limit_messages == UINT64_MAX)
-        most.messages *= TIMES_AS_MANY;
     ward__post_room(to, &messages, &bytes);
     return (struct ward__purse){part(messages, sharers, most.messages),
                                 part(bytes, sharers, most.bytes)};
@@ -347,14 +356,16 @@ bool
 ward__credit_covers(struct ward__incarnation *sender, struct ward__actor *to)
 {
     const struct ward__credit *credit = find(sender, to);
-    const struct ward__purse *each = &to->sys->credit;
-    uint64_t messages, bytes;
+    const struct ward__purse each = most_of(to);
+    uint64_t messages, bytes, each_bytes;
 
     if (credit != NULL && credit->is_kept)
         return true;
     ward__post_excess(to, &messages, &bytes);
-    return messages <= to->credit_count * (uint64_t)each->messages &&
-           bytes <= to->credit_count * ((uint64_t)each->bytes + to->frame_bytes);
+    each_bytes = (uint64_t)each.bytes + to->frame_bytes +
+                 (uint64_t)each.messages * ward__post_beside(to);
+    return messages <= to->credit_count * (uint64_t)each.messages &&
+           bytes <= to->credit_count * each_bytes;
 }
 
 /* ---- going on ---- */

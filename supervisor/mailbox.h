@@ -105,6 +105,14 @@ ward__mailbox_room(struct ward__mailbox *box, size_t size)
     return box->capacity - at >= size ? box->ring + at : NULL;
 }
 
+/* Nothing was packed there after all. */
+static inline void
+ward__mailbox_unused(struct ward__mailbox *box)
+{
+    if (box->done == box->tail)
+        ward__mailbox_done(box);
+}
+
 /* One whole frame was packed there. */
 static inline void
 ward__mailbox_packed(struct ward__mailbox *box, size_t size)

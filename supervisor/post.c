@@ -132,6 +132,12 @@ ward__post_excess(const struct ward__actor *to, uint64_t *messages, uint64_t *by
     *bytes = left(to->mailbox.limit_bytes, *bytes);
 }
 
+size_t
+ward__post_beside(const struct ward__actor *to)
+{
+    return to->parent == NULL ? ward__notice_size(0) : 0;
+}
+
 bool
 ward__post_takes(const struct ward__actor *to)
 {
@@ -283,8 +289,10 @@ post_in_place(struct ward__actor *to, int64_t type, ward_ref sender,
         return false;
     end = ward__put_message(begun + WARD__FRAME_PREFIX, type, sender);
     end = ward__put_body(end, body);
-    if (end == NULL)
+    if (end == NULL) {
+        ward__mailbox_unused(box);
         return false;
+    }
     size = (size_t)(end - begun);
     ward__frame_store_length(begun, (uint32_t)(size - WARD__FRAME_PREFIX));
     ward__mailbox_packed(box, size);

@@ -34,6 +34,8 @@ bool ward__post_takes(const struct ward__actor *to);
 /* How much more its mailbox would take, and how much it is over its bounds. */
 void ward__post_room(const struct ward__actor *to, uint64_t *messages, uint64_t *bytes);
 void ward__post_excess(const struct ward__actor *to, uint64_t *messages, uint64_t *bytes);
+/* What each message takes of its bounds beside its bytes. */
+size_t ward__post_beside(const struct ward__actor *to);
 bool ward__post_is_full(const struct ward__actor *to);
 bool ward__post_is_half_empty(const struct ward__actor *to);
 

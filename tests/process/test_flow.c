@@ -182,6 +182,59 @@ the_end_of_a_watched_actor_is_never_dropped(void **state)
     assert_string_equal(await_event(h, WARD_EVENT_STOPPED, "/a")->text, "drained");
 }
 
+/* ---- the host's own mailbox ---- */
+
+/* Tells its parent so many numbers, and answers how many it was allowed to. */
+static ward_next
+tell_up_receive(ward_ctx *ctx, const ward_message *msg)
+{
+    int64_t count, told = 0;
+
+    if (ward_get(msg, &count) < 0)
+        return WARD_UNHANDLED;
+    while (told < count && ward_tell(ctx, ward_parent(ctx), NUMBER, told) == 0)
+        told++;
+    return ward_reply(ctx, told);
+}
+
+static const ward_behavior tell_up = {.name = "tell-up", .receive = tell_up_receive};
+WARD_REGISTER(tell_up);
+
+static int64_t
+ask_to_tell_up(struct harness *h, const char *id, int64_t count)
+{
+    ward_ref ref = spawn_up(h, &(ward_spec){.id = id, .behavior = &tell_up});
+    ward_message *reply = NULL;
+    int64_t told = -1;
+
+    assert_result(ward_ask(h->ctx, ref, &reply, DEADLINE_MS, FILL, count), 0);
+    assert_int_equal(ward_get(reply, &told), 0);
+    ward_message_free(reply);
+    return told;
+}
+
+/* Each message takes more of the host's bounds than the frame that its credit pays for. */
+static void
+what_was_told_to_a_full_host_on_credit_is_not_lost(void **state)
+{
+    static const int64_t bounds[] = {20000, 200000, 1000000};
+    struct harness *h = *state;
+
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        size_t before = count_mails(h, NUMBER);
+        int64_t first, second;
+        harness_reopen(h, &(ward_system_options){.frame_bytes = 4096,
+                                                 .mailbox = {.bytes = bounds[i]}});
+        first = ask_to_tell_up(h, "first", 20000);
+        second = ask_to_tell_up(h, "second", 500);
+        assert_in_range(first, 1000, 19999);
+        assert_int_equal(second, 500);
+        settle(h);
+        assert_int_equal(count_mails(h, NUMBER) - before, first + second);
+        assert_int_equal(count_events(h, WARD_EVENT_DEAD_LETTER, NULL), 0);
+    }
+}
+
 /* ---- waiting ---- */
 
 static void
@@ -313,6 +366,7 @@ main(void)
         TEST(a_worker_that_drops_on_others_is_never_refused),
         TEST(an_ask_whose_message_is_dropped_fails),
         TEST(the_end_of_a_watched_actor_is_never_dropped),
+        TEST(what_was_told_to_a_full_host_on_credit_is_not_lost),
         TEST(who_waits_for_room_ends_in_order_when_it_is_stopped),
         TEST(a_message_in_hand_is_finished_though_it_needs_credit),
         TEST(time_that_is_waited_for_room_is_no_time_of_the_message),

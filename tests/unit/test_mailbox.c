@@ -506,6 +506,22 @@ rings_of_the_usual_size_are_kept_for_the_next(void **state)
 }
 
 static void
+room_that_is_not_used_leaves_no_memory_behind(void **state)
+{
+    struct ward__mailbox box = box_of(0, 0);
+
+    (void)state;
+    assert_non_null(ward__mailbox_room(&box, 100000));
+    ward__mailbox_unused(&box);
+    assert_null(box.ring);
+    append(&box, 100);
+    assert_non_null(ward__mailbox_room(&box, 500));
+    ward__mailbox_unused(&box);
+    assert_first_is(&box, 0, 100);
+    ward__mailbox_done(&box);
+}
+
+static void
 a_larger_ring_is_no_usual_one(void **state)
 {
     struct ward__mailbox_sum sum;
@@ -533,6 +549,7 @@ main(void)
         cmocka_unit_test(memory_is_given_back_when_empty_and_positions_begin_again),
         cmocka_unit_test(an_empty_frame_is_a_message_too),
         cmocka_unit_test(rings_of_the_usual_size_are_kept_for_the_next),
+        cmocka_unit_test(room_that_is_not_used_leaves_no_memory_behind),
         cmocka_unit_test(a_larger_ring_is_no_usual_one),
         cmocka_unit_test(frames_come_out_whole_when_the_ring_wraps),
         cmocka_unit_test(a_prefix_may_lie_across_the_edge),
