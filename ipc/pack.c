@@ -81,13 +81,6 @@ ward__sink_write_more(struct ward__sink *sink, const void *data, size_t size)
     sink->size += size;
 }
 
-/* What is left of a value where it is put: see put.h. */
-static void
-pack_head(struct ward__sink *sink, const uint8_t *head, const uint8_t *end)
-{
-    ward__sink_write(sink, head, (size_t)(end - head));
-}
-
 void
 ward__pack_value(struct ward__sink *sink, const ward_value *value)
 {
@@ -99,7 +92,7 @@ ward__pack_value(struct ward__sink *sink, const ward_value *value)
         ward__sink_fail(sink, error);
         return;
     }
-    pack_head(sink, head, ward__put_value_head(head, value, tail.size));
+    ward__sink_write_put(sink, head, ward__put_value_head(head, value, tail.size));
     ward__sink_write(sink, tail.data, tail.size);
 }
 
@@ -115,7 +108,7 @@ ward__pack_int(struct ward__sink *sink, int64_t number)
 {
     uint8_t head[WARD__INT_MOST];
 
-    pack_head(sink, head, ward__put_int(head, number));
+    ward__sink_write_put(sink, head, ward__put_int(head, number));
 }
 
 void
@@ -149,7 +142,7 @@ ward__pack_ref(struct ward__sink *sink, ward_ref ref)
 {
     uint8_t head[WARD__REF_SIZE];
 
-    pack_head(sink, head, ward__put_ref(head, ref));
+    ward__sink_write_put(sink, head, ward__put_ref(head, ref));
 }
 
 void
@@ -157,7 +150,7 @@ ward__pack_array(struct ward__sink *sink, size_t count)
 {
     uint8_t head[WARD__LENGTH_MOST];
 
-    pack_head(sink, head, ward__put_array(head, count));
+    ward__sink_write_put(sink, head, ward__put_array(head, count));
 }
 
 void

@@ -54,6 +54,13 @@ ward__sink_write(struct ward__sink *sink, const void *data, size_t size)
     sink->size += size;
 }
 
+/* What was put between these two addresses. */
+static inline void
+ward__sink_write_put(struct ward__sink *sink, const uint8_t *begun, const uint8_t *end)
+{
+    ward__sink_write(sink, begun, (size_t)(end - begun));
+}
+
 /* One part each; errors stick to the sink. */
 void ward__pack_uint(struct ward__sink *sink, uint64_t number);
 void ward__pack_int(struct ward__sink *sink, int64_t number);

@@ -30,12 +30,6 @@ head(struct ward__sink *sink, enum ward__frame_kind kind, size_t fields)
 }
 
 static void
-write_head(struct ward__sink *sink, const uint8_t *bytes, const uint8_t *end)
-{
-    ward__sink_write(sink, bytes, (size_t)(end - bytes));
-}
-
-static void
 pack_purse(struct ward__sink *sink, const struct ward__purse *purse)
 {
     ward__pack_array(sink, 2);
@@ -68,7 +62,7 @@ ward__wire_message(struct ward__sink *sink, int64_t type, ward_ref sender)
 {
     uint8_t bytes[WARD__HEAD_MOST];
 
-    write_head(sink, bytes, ward__put_message(bytes, type, sender));
+    ward__sink_write_put(sink, bytes, ward__put_message(bytes, type, sender));
 }
 
 void
@@ -125,7 +119,7 @@ ward__wire_tell(struct ward__sink *sink, ward_ref to, int64_t type)
 {
     uint8_t bytes[WARD__HEAD_MOST];
 
-    write_head(sink, bytes, ward__put_tell(bytes, to, type));
+    ward__sink_write_put(sink, bytes, ward__put_tell(bytes, to, type));
 }
 
 void
@@ -144,7 +138,7 @@ ward__wire_reply(struct ward__sink *sink, ward_ref sender)
 {
     uint8_t bytes[WARD__HEAD_MOST];
 
-    write_head(sink, bytes, ward__put_reply(bytes, sender));
+    ward__sink_write_put(sink, bytes, ward__put_reply(bytes, sender));
 }
 
 void

@@ -218,14 +218,6 @@ struct ward__frame {
     } as;
 };
 
-/*
- * Reads one frame that is not empty. 0; -WARD_EPROTOCOL: the bytes are no frame of ours; -ENOMEM.
- * `is_from_worker` says which kinds are allowed; and of what comes from a worker the values are
- * scanned, which nothing here reads, while those that the host packed itself are not.
- */
-static inline int ward__wire_read(ward_bytes bytes, bool is_from_worker,
-                                  struct ward__frame *frame, struct ward_arena *arena);
-
 /* What kind of frame the host has sent, without reading it; 0: none. */
 enum ward__frame_kind ward__wire_kind(ward_bytes bytes);
 
@@ -355,6 +347,11 @@ bool ward__wire_read_usual_verb(ward_bytes bytes, struct ward__frame *frame);
 int ward__wire_read_any(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
                         struct ward_arena *arena);
 
+/*
+ * Reads one frame that is not empty. 0; -WARD_EPROTOCOL: the bytes are no frame of ours; -ENOMEM.
+ * `is_from_worker` says which kinds are allowed; and of what comes from a worker the values are
+ * scanned, which nothing here reads, while those that the host packed itself are not.
+ */
 static inline int
 ward__wire_read(ward_bytes bytes, bool is_from_worker, struct ward__frame *frame,
                 struct ward_arena *arena)

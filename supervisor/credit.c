@@ -152,8 +152,8 @@ part(uint64_t room, uint64_t sharers, int64_t most)
     return share < (uint64_t)most ? (int64_t)share : most;
 }
 
-/* Where bytes alone are bounded a sender may be ahead by so many times the messages: sender, host and receiver
- * have two cores at best, and take turns the less often. */
+/* Where bytes alone are bounded a sender may be ahead by so many times the messages: sender, host and
+ * receiver have two cores at best, and take turns the less often. */
 enum { TIMES_AS_MANY = 4 };
 
 /* The most that one sender may have in hand. */

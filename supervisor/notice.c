@@ -24,8 +24,8 @@ struct told {
     unsigned attempt;
 };
 
-/* There is one for each ask whose answer is called back, so it is small, and a few values lie in it. Of a message
- * only the values are kept; who reads it makes one of them on the stack. */
+/* There is one for each ask whose answer is called back, so it is small, and a few values lie in it. Of a
+ * message only the values are kept; who reads it makes one of them on the stack. */
 struct ward__notice {
     enum notice_kind kind;
     TAILQ_ENTRY(ward__notice) next;

@@ -114,13 +114,6 @@ go_quiet(struct ward__worker *w, enum ward__quiet_why why, uint64_t done)
 static void
 obey(struct ward__worker *w, ward_next next, uint64_t done)
 {
-    bool is_usual = next == WARD_SAME && !w->raise.is_set && w->own_reason[0] == '\0' &&
-                    !w->is_halting;
-
-    if (is_usual) {
-        ward__outbox_commit(&w->outbox, done);
-        return;
-    }
     if ((next < 0 || next > WARD_UNHANDLED) && !w->raise.is_set)
         ward__hooks_returned(w, w->behavior->name, next);
     if (w->raise.is_set)

@@ -65,7 +65,8 @@ typedef struct ward_system_options {
     int64_t max_actors;
     /* How far each worker may be ahead of each actor that it sends to: so much it sends without
      * asking whether there is room; four times the messages, once it has sent half of them, to one
-     * whose mailbox bounds bytes only and drops none. Default 1,024 messages and 256 KiB, each at most INT32_MAX. */
+     * whose mailbox bounds bytes only and drops none. Default 1,024 messages and 256 KiB, each at
+     * most INT32_MAX. */
     ward_credit credit;
     /* So many microseconds the host, while it waits inside a call, and workers look for the next
      * message before they sleep: an exchange without wake-ups takes a third of the time. They do so

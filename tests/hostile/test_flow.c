@@ -378,33 +378,30 @@ expect_four_times_as_many(ward_ctx *ctx)
 }
 
 static void
+check_grant(struct rig *r, ward_mailbox_options mailbox, deed expect)
+{
+    rig_spawn(r, &(ward_spec){.mailbox = mailbox}, NULL);
+    rig_do(r, expect);
+    rig_expect(r, WARD_CAUSE_PROTOCOL, "a frame that is none");
+}
+
+static void
 who_sends_to_one_with_bounded_bytes_is_granted_four_times_the_messages(void **state)
 {
-    struct rig *r = *state;
-
-    rig_spawn(r, &(ward_spec){.mailbox = {.bytes = MIB}}, NULL);
-    rig_do(r, expect_four_times_as_many);
-    rig_expect(r, WARD_CAUSE_PROTOCOL, "a frame that is none");
+    check_grant(*state, (ward_mailbox_options){.bytes = MIB}, expect_four_times_as_many);
 }
 
 static void
 who_sends_to_one_with_bounded_messages_is_granted_what_it_began_with(void **state)
 {
-    struct rig *r = *state;
-
-    rig_spawn(r, &(ward_spec){.mailbox = {.messages = 100000}}, NULL);
-    rig_do(r, expect_all_again);
-    rig_expect(r, WARD_CAUSE_PROTOCOL, "a frame that is none");
+    check_grant(*state, (ward_mailbox_options){.messages = 100000}, expect_all_again);
 }
 
 static void
 who_sends_to_one_that_drops_is_granted_what_it_began_with(void **state)
 {
-    struct rig *r = *state;
-
-    rig_spawn(r, &(ward_spec){.mailbox = {.when_full = WARD_DROP_OLDEST}}, NULL);
-    rig_do(r, expect_all_again);
-    rig_expect(r, WARD_CAUSE_PROTOCOL, "a frame that is none");
+    check_grant(*state, (ward_mailbox_options){.when_full = WARD_DROP_OLDEST},
+                expect_all_again);
 }
 
 static void
