@@ -18,7 +18,6 @@
 #include "supervisor/change.h"
 #include "supervisor/credit.h"
 #include "supervisor/incarnation.h"
-#include "supervisor/nonce.h"
 #include "supervisor/owed.h"
 #include "supervisor/system.h"
 
@@ -133,7 +132,7 @@ ward__actor_begin_life(struct ward__actor *actor)
     if (ward__slots_add(&sys->actors, actor, &actor->ref.id) < 0)
         return -ENOMEM;
     sys->actor_count++;
-    actor->ref.nonce = ward__nonce();
+    actor->ref.nonce = ward__nonce(&sys->nonces);
     actor->is_absent = false;
     actor->incarnation = actor->lives = 0;
     actor->was_up = actor->is_draining = actor->is_stopping = false;

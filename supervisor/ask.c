@@ -1,5 +1,6 @@
 #include "supervisor/ask.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,49 +12,111 @@
 #include "supervisor/incarnation.h"
 #include "supervisor/intake.h"
 #include "supervisor/life.h"
-#include "supervisor/nonce.h"
 #include "supervisor/system.h"
 
+/* Many are under way at a time, and each is looked at when it is asked, answered and told: it takes four lines
+ * of the cache, and its answer lies where there was what nobody needs any more. */
 struct ward__ask {
-    ward_ref ref;
+    struct ward__notice answer; /* comes first: queued if the answer is called back */
+    ward_ref ref;               /* its place; the nonce of an idle one is 0 */
     struct ward__ask_from from;
     uint32_t incarnation;   /* of the asker */
+    int status;             /* that it ended with */
     struct ward__actor *to; /* borrowed; it ends all its asks before it goes */
     uint64_t number;        /* of the message in the mailbox of `to` */
-    struct ward__timer timeout;
-    TAILQ_ENTRY(ward__ask) in;  /* of `to` */
-    TAILQ_ENTRY(ward__ask) out; /* of the asker */
+    union {
+        struct { /* under way */
+            struct ward__timer timeout;
+            TAILQ_ENTRY(ward__ask) in;  /* of `to` */
+            TAILQ_ENTRY(ward__ask) out; /* of the asker */
+        };
+        uint8_t room[WARD__NOTICE_ROOM_SIZE]; /* answered */
+        SLIST_ENTRY(ward__ask) idle;
+    };
 };
 
-/* So many pieces of memory are kept for asks to come. */
-enum { PIECES = 512 };
+enum { CACHE_LINE = 64 };
+static_assert(offsetof(struct ward__ask, answer) == 0, "the notice comes first");
+static_assert(sizeof(struct ward__ask) <= 4 * (size_t)CACHE_LINE, "four lines");
 
-void
-ward__asks_init(struct ward_system *sys)
+/* So many idle records are kept; the sanitizer for memory sees every one come and go. */
+#ifdef __SANITIZE_ADDRESS__
+enum { IDLE_MOST = 0 };
+#else
+enum { IDLE_MOST = 512 };
+#endif
+
+static struct ward__ask *
+ask_new(struct ward__asks *asks)
 {
-    ward__pool_init(&sys->ask_pieces, sizeof(struct ward__ask), PIECES);
+    struct ward__ask *ask = WARD__NEW(aligned_alloc(CACHE_LINE, sizeof *ask));
+
+    if (ask == NULL)
+        return NULL;
+    if (ward__slots_add(&asks->places, ask, &ask->ref.id) < 0) {
+        free(ask);
+        return NULL;
+    }
+    return ask;
 }
 
-void
-ward__asks_done(struct ward_system *sys)
+static struct ward__ask *
+ask_take(struct ward__asks *asks)
 {
-    ward__slots_done(&sys->asks);
-    ward__pool_done(&sys->ask_pieces);
+    struct ward__ask *ask = SLIST_FIRST(&asks->idle);
+
+    if (ask == NULL)
+        return ask_new(asks);
+    SLIST_REMOVE_HEAD(&asks->idle, idle);
+    asks->idle_count--;
+    return ask;
 }
 
 static void
-ask_free(struct ward__ask *ask)
+ask_give(struct ward__asks *asks, struct ward__ask *ask)
 {
-    struct ward_system *sys = ask->from.asker->sys;
+    if (asks->idle_count < IDLE_MOST) {
+        SLIST_INSERT_HEAD(&asks->idle, ask, idle);
+        asks->idle_count++;
+        return;
+    }
+    ward__slots_remove(&asks->places, ask->ref.id);
+    free(ask);
+}
 
-    ward__slots_remove(&sys->asks, ask->ref.id);
-    ward__timer_cancel(&sys->loop, &ask->timeout);
+void
+ward__asks_done(struct ward__asks *asks)
+{
+    struct ward__ask *ask;
+
+    while ((ask = SLIST_FIRST(&asks->idle)) != NULL) {
+        SLIST_REMOVE_HEAD(&asks->idle, idle);
+        free(ask);
+    }
+    asks->idle_count = 0;
+    ward__slots_done(&asks->places);
+}
+
+/* From here on nobody finds it. */
+static void
+close_ask(struct ward__ask *ask)
+{
+    struct ward__actor *asker = ask->from.asker;
+
+    ask->ref.nonce = 0;
+    ward__timer_cancel(&asker->sys->loop, &ask->timeout);
     TAILQ_REMOVE(&ask->to->asks_in, ask, in);
-    TAILQ_REMOVE(&ask->from.asker->asks_out, ask, out);
-    ask->from.asker->asks_out_count--;
+    TAILQ_REMOVE(&asker->asks_out, ask, out);
+    asker->asks_out_count--;
     if (ask->from.is_blocking)
-        ask->from.asker->waits_for = NULL;
-    ward__pool_give(&sys->ask_pieces, ask);
+        asker->waits_for = NULL;
+}
+
+static void
+drop(struct ward__ask *ask)
+{
+    close_ask(ask);
+    ask_give(&ask->from.asker->sys->asks, ask);
 }
 
 static void
@@ -85,31 +148,84 @@ say_answer(struct ward__actor *asker, const struct ward__answer *answer)
     ward__actor_say(asker, pack_answer, answer);
 }
 
+static void
+tell_waiter(struct ward__ask_waiter *waiter, int status, ward_raw values)
+{
+    waiter->is_over = true;
+    waiter->status = status;
+    if (status != 0)
+        return;
+    waiter->reply = ward__message_copy(WARD_REPLY, values);
+    if (waiter->reply == NULL)
+        waiter->status = -ENOMEM;
+}
+
+static void
+tell_worker(const struct ward__ask *ask, int status, ward_raw values)
+{
+    struct ward__actor *asker = ask->from.asker;
+    struct ward__answer answer = {
+        .request = ask->from.request, .status = status, .values = values};
+
+    if (asker->incarnation != ask->incarnation)
+        return;
+    if (!is_kept(asker, &answer))
+        answer = (struct ward__answer){.request = answer.request, .status = -ENOBUFS};
+    say_answer(asker, &answer);
+}
+
+static void
+queue_answer(struct ward__ask *ask, int status, ward_raw values)
+{
+    ask->status = status;
+    if (status == 0 && !ward__notice_keep(&ask->answer, ask->room, values))
+        ask->status = -ENOMEM;
+    ward__notice_answer(ask->from.asker->sys, &ask->answer);
+}
+
 /* Ends it: the one way out. */
 static void
 finish(struct ward__ask *ask, int status, ward_raw values)
 {
-    struct ward__ask_from from = ask->from;
-    struct ward_system *sys = from.asker->sys;
-    uint32_t incarnation = ask->incarnation;
-
-    ask_free(ask);
-    if (from.waiter != NULL) {
-        from.waiter->is_over = true;
-        from.waiter->status = status;
-        if (status == 0)
-            from.waiter->reply = ward__message_copy(WARD_REPLY, values);
-        if (status == 0 && from.waiter->reply == NULL)
-            from.waiter->status = -ENOMEM;
-    } else if (from.notice != NULL) {
-        ward__notice_answer(sys, from.notice, status, values);
-    } else if (from.asker->incarnation == incarnation) {
-        struct ward__answer answer = {
-            .request = from.request, .status = status, .values = values};
-        if (!is_kept(from.asker, &answer))
-            answer = (struct ward__answer){.request = from.request, .status = -ENOBUFS};
-        say_answer(from.asker, &answer);
+    close_ask(ask);
+    if (ask->from.on_reply != NULL) {
+        queue_answer(ask, status, values);
+        return;
     }
+    if (ask->from.waiter != NULL)
+        tell_waiter(ask->from.waiter, status, values);
+    else
+        tell_worker(ask, status, values);
+    ask_give(&ask->from.asker->sys->asks, ask);
+}
+
+static struct ward__ask *
+ask_of(struct ward__notice *answer)
+{
+    return (struct ward__ask *)(void *)answer;
+}
+
+void
+ward__ask_call_back(struct ward_system *sys, struct ward__notice *answer)
+{
+    const struct ward__ask *ask = ask_of(answer);
+    ward_message message;
+    struct ward_arena arena;
+    ward_message *reply = ward__notice_view(answer, WARD_REPLY, &message, &arena);
+
+    ward__turn_pause(sys);
+    ask->from.on_reply(&sys->ctx, ask->status, reply, ask->from.user);
+    ward__turn_resume(sys);
+    ward__arena_done(&arena);
+}
+
+void
+ward__ask_is_told(struct ward_system *sys, struct ward__notice *answer)
+{
+    struct ward__ask *ask = ask_of(answer);
+
+    ward__notice_let_go(answer, ask->room);
+    ask_give(&sys->asks, ask);
 }
 
 static void
@@ -152,14 +268,12 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
 
     if (from->is_blocking && ward__ask_is_cycle(from->asker, to))
         return -EDEADLK;
-    ask = ward__pool_take(&sys->ask_pieces);
+    ask = ask_take(&sys->asks);
     if (ask == NULL)
         return -ENOMEM;
-    if (ward__slots_add(&sys->asks, ask, &ask->ref.id) < 0) {
-        ward__pool_give(&sys->ask_pieces, ask);
-        return -ENOMEM;
-    }
-    ask->ref.nonce = ward__nonce();
+    ask->ref.nonce = ward__nonce(&sys->nonces);
+    ask->answer.kind = WARD__NOTICE_ANSWER;
+    ask->answer.values = (ward_raw){NULL, 0};
     ask->from = *from;
     ask->incarnation = from->asker->incarnation;
     ask->to = to;
@@ -170,7 +284,7 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
     from->asker->asks_out_count++;
     result = ward__post(to, type, ask->ref, body, from->promise);
     if (result != 0) {
-        ask_free(ask);
+        drop(ask);
         return result == WARD__POST_DROPPED ? -EAGAIN : result;
     }
     ask->number = to->mailbox.tail_number;
@@ -179,17 +293,18 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
         from->asker->waits_number = ask->number;
     }
     if (timeout_ms != WARD_INFINITE)
-        ward__timer_set(&sys->loop, &ask->timeout, ward__clock_ms() + timeout_ms,
-                        timed_out);
+        ward__timer_set_later(&sys->loop, &ask->timeout, timeout_ms, timed_out);
+    if (sys->turn.depth == 0)
+        ward__loop_date(&sys->loop);
     return 0;
 }
 
 static struct ward__ask *
 find(struct ward_system *sys, ward_ref ref)
 {
-    struct ward__ask *ask = ward__slots_find(&sys->asks, ref.id);
+    struct ward__ask *ask = ward__slots_find(&sys->asks.places, ref.id);
 
-    return ask != NULL && ask->ref.nonce == ref.nonce ? ask : NULL;
+    return ask != NULL && ref.nonce != 0 && ask->ref.nonce == ref.nonce ? ask : NULL;
 }
 
 int
@@ -252,10 +367,8 @@ ward__asks_forget(struct ward__actor *actor)
 {
     struct ward__ask *ask;
 
-    while ((ask = TAILQ_FIRST(&actor->asks_out)) != NULL) {
-        ward__notice_drop(actor->sys, ask->from.notice);
-        ask_free(ask);
-    }
+    while ((ask = TAILQ_FIRST(&actor->asks_out)) != NULL)
+        drop(ask);
 }
 
 void
@@ -265,7 +378,7 @@ ward__ask_waiter_leaves(struct ward_system *sys, struct ward__ask_waiter *waiter
 
     TAILQ_FOREACH (ask, &sys->root->asks_out, out)
         if (ask->from.waiter == waiter) {
-            ask_free(ask);
+            drop(ask);
             return;
         }
 }

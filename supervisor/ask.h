@@ -8,6 +8,9 @@
 #ifndef WARD_SUPERVISOR_ASK_H
 #define WARD_SUPERVISOR_ASK_H
 
+#include <bsd/sys/queue.h>
+
+#include "ipc/slots.h"
 #include "supervisor/actor.h"
 #include "supervisor/notice.h"
 #include "supervisor/post.h"
@@ -23,15 +26,27 @@ struct ward__ask_waiter {
 struct ward__ask_from {
     struct ward__actor *asker;       /* the root for the host */
     struct ward__ask_waiter *waiter; /* the host blocks */
-    struct ward__notice *notice;     /* the host has a callback: taken over on success */
-    uint64_t request;                /* a worker's number */
+    ward_on_reply on_reply;          /* the host has a callback */
+    union {
+        void *user;       /* for the callback */
+        uint64_t request; /* a worker's number */
+    };
     bool is_blocking;
     enum ward__promise promise; /* of its message */
 };
 
-/* The records of a system. */
-void ward__asks_init(struct ward_system *sys);
-void ward__asks_done(struct ward_system *sys);
+SLIST_HEAD(ward__idle_asks, ward__ask);
+
+/* The records of a system: those under way, those answered that wait for their callback, and some idle
+ * ones. Zeroed is empty. */
+struct ward__asks {
+    struct ward__slots places;   /* struct ward__ask, owned */
+    struct ward__idle_asks idle; /* each keeps its place */
+    unsigned idle_count;
+};
+
+/* All have come back. */
+void ward__asks_done(struct ward__asks *asks);
 
 /*
  * Asks. 0: the answer follows, once; -EDEADLK: `to` waits for the asker; -ENOMEM and what
@@ -56,6 +71,10 @@ void ward__asks_dropped(struct ward__actor *actor, uint64_t number);
 void ward__asks_fail_all(struct ward__actor *actor, int status);
 /* Those that its incarnation made are forgotten. */
 void ward__asks_forget(struct ward__actor *actor);
+
+/* An answer that was queued: it is told, and what becomes of the record in the end. */
+void ward__ask_call_back(struct ward_system *sys, struct ward__notice *answer);
+void ward__ask_is_told(struct ward_system *sys, struct ward__notice *answer);
 
 /* A waiter gives up. */
 void ward__ask_waiter_leaves(struct ward_system *sys, struct ward__ask_waiter *waiter);

@@ -15,7 +15,6 @@
 #include "supervisor/death.h"
 #include "supervisor/ending.h"
 #include "supervisor/incarnation.h"
-#include "supervisor/nonce.h"
 #include "supervisor/owed.h"
 #include "supervisor/post.h"
 #include "supervisor/report.h"
@@ -242,7 +241,8 @@ add_jitter(struct ward__actor *actor)
     int64_t jitter = actor->node.delay_ms * actor->spec.backoff.jitter_percent / 100;
 
     if (jitter > 0)
-        actor->node.delay_ms -= (int64_t)(ward__nonce() % (uint64_t)(jitter + 1));
+        actor->node.delay_ms -=
+            (int64_t)(ward__nonce(&actor->sys->nonces) % (uint64_t)(jitter + 1));
 }
 
 static void

@@ -74,6 +74,31 @@ fire_due(struct ward__loop *loop)
     }
 }
 
+/* One that is set so may wait a moment longer, but never less: what is over of this millisecond does not
+ * count. */
+static void
+date_all(struct ward__loop *loop)
+{
+    int64_t now = ward__clock_ms() + 1;
+
+    for (int i = 0; i < loop->undated_count; i++) {
+        struct ward__timer *timer = loop->undated[i];
+        timer->is_undated = false;
+        timer->order = ++loop->last_order;
+        timer->at += now;
+        insert(loop, timer);
+    }
+    loop->undated_count = 0;
+    set_timerfd(loop);
+}
+
+void
+ward__loop_date(struct ward__loop *loop)
+{
+    if (loop->undated_count > 0)
+        date_all(loop);
+}
+
 static void
 set_anew(struct ward__loop *loop)
 {
@@ -102,6 +127,7 @@ ward__loop_quieten(struct ward__loop *loop)
 void
 ward__loop_rest(struct ward__loop *loop)
 {
+    ward__loop_date(loop);
     if (loop->set_to != 0 && first_deadline(loop) == NULL)
         set_anew(loop);
 }
@@ -133,10 +159,39 @@ ward__timer_set(struct ward__loop *loop, struct ward__timer *timer, int64_t at,
 }
 
 void
+ward__timer_set_later(struct ward__loop *loop, struct ward__timer *timer,
+                      int64_t after_ms, void (*fire)(struct ward__timer *timer))
+{
+    ward__timer_cancel(loop, timer);
+    timer->at = after_ms;
+    timer->fire = fire;
+    timer->is_armed = timer->is_undated = true;
+    loop->undated[loop->undated_count++] = timer;
+    if (loop->undated_count == WARD__LOOP_UNDATED)
+        date_all(loop);
+}
+
+static void
+forget_undated(struct ward__loop *loop, struct ward__timer *timer)
+{
+    int i = 0;
+
+    while (loop->undated[i] != timer)
+        i++;
+    for (loop->undated_count--; i < loop->undated_count; i++)
+        loop->undated[i] = loop->undated[i + 1];
+    timer->is_armed = timer->is_undated = false;
+}
+
+void
 ward__timer_cancel(struct ward__loop *loop, struct ward__timer *timer)
 {
     if (!timer->is_armed)
         return;
+    if (timer->is_undated) {
+        forget_undated(loop, timer);
+        return;
+    }
     if (timer->is_in_line)
         TAILQ_REMOVE(&loop->line, timer, in_line);
     else

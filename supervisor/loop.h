@@ -32,9 +32,10 @@ struct ward__io {
 };
 
 struct ward__timer {
-    int64_t at;     /* monotonic milliseconds; meaningful while armed */
+    int64_t
+        at; /* monotonic milliseconds; from now on while it is undated; meaningful while armed */
     uint64_t order; /* equal deadlines fire in the order they were set */
-    bool is_armed, is_in_line;
+    bool is_armed, is_undated, is_in_line;
     void (*fire)(struct ward__timer *timer);
     union {
         TAILQ_ENTRY(ward__timer) in_line;
@@ -45,7 +46,7 @@ struct ward__timer {
 TAILQ_HEAD(ward__timer_line, ward__timer);
 RB_HEAD(ward__timers, ward__timer);
 
-enum { WARD__LOOP_BATCH = 64 };
+enum { WARD__LOOP_BATCH = 64, WARD__LOOP_UNDATED = 16 };
 
 struct ward__loop {
     int fd;                       /* owned: epoll */
@@ -53,6 +54,9 @@ struct ward__loop {
     struct ward__timer_line line; /* deadlines mostly come in their order: those */
     struct ward__timers timers;   /* and the others */
     uint64_t last_order;
+    struct ward__timer *
+        undated[WARD__LOOP_UNDATED]; /* they get their dates with one look at the clock */
+    int undated_count;
     int64_t set_to;      /* what the timerfd is set to; 0: off */
     bool may_be_in_vain; /* what it was set for may have been cancelled */
     struct epoll_event batch[WARD__LOOP_BATCH]; /* what is due in this turn */
@@ -86,5 +90,12 @@ void ward__loop_watch(struct ward__loop *loop, struct ward__io *watcher, int fd,
 void ward__timer_set(struct ward__loop *loop, struct ward__timer *timer, int64_t at,
                      void (*fire)(struct ward__timer *timer));
 void ward__timer_cancel(struct ward__loop *loop, struct ward__timer *timer);
+
+/* The same, counted from the next look at the clock: when the turn ends, or some more have been set
+ * so. For deadlines of which there are many. Never early. */
+void ward__timer_set_later(struct ward__loop *loop, struct ward__timer *timer,
+                           int64_t after_ms, void (*fire)(struct ward__timer *timer));
+/* That look. */
+void ward__loop_date(struct ward__loop *loop);
 
 #endif

@@ -2,20 +2,9 @@
 
 #include <stdlib.h>
 
-uint64_t
-ward__nonce(void)
+void
+ward__nonces_draw(struct ward__nonces *nonces)
 {
-    /* One system call for many; each thread has its own. */
-    static _Thread_local uint64_t pool[64];
-    static _Thread_local unsigned left;
-    uint64_t nonce = 0;
-
-    while (nonce == 0) {
-        if (left == 0) {
-            arc4random_buf(pool, sizeof pool);
-            left = sizeof pool / sizeof pool[0];
-        }
-        nonce = pool[--left];
-    }
-    return nonce;
+    arc4random_buf(nonces->drawn, sizeof nonces->drawn);
+    nonces->left = WARD__NONCES;
 }

@@ -13,8 +13,6 @@
 #include "supervisor/system.h"
 #include "supervisor/watch.h"
 
-enum notice_kind { NOTICE_EVENT, NOTICE_MESSAGE, NOTICE_ANSWER, NOTICE_ROOM };
-
 /* A copy of an event; what its message says lies with the notice. */
 struct told {
     ward_event event;
@@ -24,78 +22,57 @@ struct told {
     unsigned attempt;
 };
 
-/* There is one for each ask whose answer is called back, so it is small, and a few values lie in it. Of a
- * message only the values are kept; who reads it makes one of them on the stack. */
-struct ward__notice {
-    enum notice_kind kind;
-    TAILQ_ENTRY(ward__notice) next;
-    uint64_t number;
-    ward_raw values; /* of EVENT, MESSAGE, ANSWER: in `room`, or owned; no data: none */
+/* All but answers, which lie in their asks. Of a message only the values are kept; who reads it makes one of
+ * them on the stack. */
+struct news {
+    struct ward__notice notice; /* comes first */
     union {
         struct told *event; /* EVENT: owned */
         struct {            /* MESSAGE */
             int64_t type;
             ward_ref sender;
         } message;
-        struct { /* ANSWER */
-            ward_on_reply on_reply;
-            void *user;
-            int status;
-        } answer;
         ward_ref room; /* ROOM */
     } as;
-    uint8_t room[]; /* for a few values */
+    uint8_t room[WARD__NOTICE_ROOM_SIZE];
 };
 
-/* So many pieces of memory are kept; values up to this size have room in one. */
-enum { PIECES = 512, ROOM = 128 };
+static_assert(offsetof(struct news, notice) == 0, "the notice comes first");
+
+/* So many pieces of memory are kept. */
+enum { PIECES = 512 };
 
 void
 ward__notices_init(struct ward__notices *notices)
 {
     *notices = (struct ward__notices){0};
     TAILQ_INIT(&notices->list);
-    ward__pool_init(&notices->pieces, sizeof(struct ward__notice) + ROOM, PIECES);
+    ward__pool_init(&notices->pieces, sizeof(struct news), PIECES);
 }
 
-static struct ward__notice *
-notice_new(struct ward__notices *notices, enum notice_kind kind)
+static struct news *
+news_new(struct ward__notices *notices, enum ward__notice_kind kind)
 {
-    struct ward__notice *notice = ward__pool_take(&notices->pieces);
+    struct news *news = ward__pool_take(&notices->pieces);
 
-    if (notice == NULL)
+    if (news == NULL)
         return NULL;
-    notice->kind = kind;
-    notice->values = (ward_raw){NULL, 0};
-    return notice;
+    news->notice.kind = kind;
+    news->notice.values = (ward_raw){NULL, 0};
+    return news;
 }
 
-/* Gives it values of its own. False: no memory. */
-static bool
-copy_values(struct ward__notice *notice, ward_raw values)
+static struct news *
+news_of(struct ward__notice *notice)
 {
-    uint8_t *to = values.size <= ROOM ? notice->room : WARD__NEW(malloc(values.size));
-
-    if (to == NULL)
-        return false;
-    memcpy(to, values.data, values.size);
-    notice->values = (ward_raw){to, values.size};
-    return true;
+    assert(notice->kind != WARD__NOTICE_ANSWER);
+    return (struct news *)(void *)notice;
 }
 
-/* The message that they are; NULL: there are none. */
-static ward_message *
-view(const struct ward__notice *notice, int64_t type, ward_message *message,
-     struct ward_arena *arena)
+static const struct told *
+event_of(const struct ward__notice *notice)
 {
-    int result;
-
-    *arena = (struct ward_arena){NULL};
-    if (notice->values.data == NULL)
-        return NULL;
-    result = ward__message_init(message, type, notice->values, arena);
-    assert(result == 0); /* they were scanned, or packed here */
-    return result == 0 ? message : NULL;
+    return ((const struct news *)(const void *)notice)->as.event;
 }
 
 /* What workers can make without end is bounded: what is beyond is lost, and counted. */
@@ -106,9 +83,9 @@ is_flood(const struct ward__notice *notice)
 {
     ward_event_kind kind;
 
-    if (notice->kind != NOTICE_EVENT)
+    if (notice->kind != WARD__NOTICE_EVENT)
         return false;
-    kind = notice->as.event->event.kind;
+    kind = event_of(notice)->event.kind;
     return kind == WARD_EVENT_LOG || kind == WARD_EVENT_DEAD_LETTER;
 }
 
@@ -118,9 +95,9 @@ size_of(const struct ward__notice *notice)
 {
     size_t size = ward__notice_size(notice->values.size);
 
-    if (notice->kind == NOTICE_EVENT)
-        size += sizeof *notice->as.event + strlen(notice->as.event->path) +
-                strlen(notice->as.event->text);
+    if (notice->kind == WARD__NOTICE_EVENT)
+        size += sizeof(struct told) + strlen(event_of(notice)->path) +
+                strlen(event_of(notice)->text);
     return size;
 }
 
@@ -136,12 +113,14 @@ size_of_messages(const ward_failure *failure)
 static size_t
 flood_of(const struct ward__notice *notice)
 {
-    if (notice->kind != NOTICE_EVENT)
+    const ward_failure *failure;
+
+    if (notice->kind != WARD__NOTICE_EVENT)
         return 0;
     if (is_flood(notice))
         return size_of(notice);
-    return notice->as.event->failure != NULL ? size_of_messages(notice->as.event->failure)
-                                             : 0;
+    failure = event_of(notice)->failure;
+    return failure != NULL ? size_of_messages(failure) : 0;
 }
 
 static void
@@ -150,7 +129,7 @@ append(struct ward__notices *notices, struct ward__notice *notice)
     TAILQ_INSERT_TAIL(&notices->list, notice, next);
     notice->number = ++notices->last_number;
     notices->flood_bytes += flood_of(notice);
-    if (notice->kind == NOTICE_MESSAGE) {
+    if (notice->kind == WARD__NOTICE_MESSAGE) {
         notices->message_count++;
         notices->message_bytes += size_of(notice);
     }
@@ -161,7 +140,7 @@ take_out(struct ward__notices *notices, struct ward__notice *notice)
 {
     TAILQ_REMOVE(&notices->list, notice, next);
     notices->flood_bytes -= flood_of(notice);
-    if (notice->kind == NOTICE_MESSAGE) {
+    if (notice->kind == WARD__NOTICE_MESSAGE) {
         notices->message_count--;
         notices->message_bytes -= size_of(notice);
     }
@@ -179,25 +158,34 @@ told_free(struct told *told)
 }
 
 static void
-notice_free(struct ward__notices *notices, struct ward__notice *notice)
+news_free(struct ward__notices *notices, struct news *news)
 {
-    if (notice == NULL)
+    if (news == NULL)
         return;
-    if (notice->kind == NOTICE_EVENT)
-        told_free(notice->as.event);
-    if (notice->values.data != notice->room)
-        free((void *)(size_t)notice->values.data);
-    ward__pool_give(&notices->pieces, notice);
+    if (news->notice.kind == WARD__NOTICE_EVENT)
+        told_free(news->as.event);
+    ward__notice_let_go(&news->notice, news->room);
+    ward__pool_give(&notices->pieces, news);
+}
+
+static void
+notice_free(struct ward_system *sys, struct ward__notice *notice)
+{
+    if (notice->kind == WARD__NOTICE_ANSWER)
+        ward__ask_is_told(sys, notice);
+    else
+        news_free(&sys->notices, news_of(notice));
 }
 
 void
-ward__notices_done(struct ward__notices *notices)
+ward__notices_done(struct ward_system *sys)
 {
+    struct ward__notices *notices = &sys->notices;
     struct ward__notice *notice;
 
     while ((notice = TAILQ_FIRST(&notices->list)) != NULL) {
         TAILQ_REMOVE(&notices->list, notice, next);
-        notice_free(notices, notice);
+        notice_free(sys, notice);
     }
     ward__pool_done(&notices->pieces);
 }
@@ -256,148 +244,136 @@ copy_told(const struct ward__notices *notices, const ward_event *event)
     return told;
 }
 
-static struct ward__notice *
+static struct news *
 copy_event(struct ward__notices *notices, const ward_event *event)
 {
-    struct ward__notice *notice = notice_new(notices, NOTICE_EVENT);
+    struct news *news = news_new(notices, WARD__NOTICE_EVENT);
     bool is_short;
 
-    if (notice == NULL)
+    if (news == NULL)
         return NULL;
-    notice->as.event = copy_told(notices, event);
-    is_short = notice->as.event == NULL;
+    news->as.event = copy_told(notices, event);
+    is_short = news->as.event == NULL;
     if (!is_short && event->message != NULL) {
-        notice->as.event->type = event->message->type;
-        notice->as.event->attempt = event->message->attempt;
-        is_short = !copy_values(notice, event->message->values);
+        news->as.event->type = event->message->type;
+        news->as.event->attempt = event->message->attempt;
+        is_short = !ward__notice_keep(&news->notice, news->room, event->message->values);
     }
     if (is_short) {
-        notice_free(notices, notice);
+        news_free(notices, news);
         return NULL;
     }
-    return notice;
+    return news;
 }
 
 void
 ward__notice_event(struct ward_system *sys, const ward_event *event)
 {
-    struct ward__notice *notice;
+    struct ward__notices *notices = &sys->notices;
+    struct news *news;
 
     if (sys->options.on_event == NULL)
         return;
-    notice = copy_event(&sys->notices, event);
-    if (notice == NULL || (is_flood(notice) && sys->notices.flood_bytes >= FLOOD_MOST)) {
-        notice_free(&sys->notices, notice);
-        sys->notices.lost++;
+    news = copy_event(notices, event);
+    if (news == NULL || (is_flood(&news->notice) && notices->flood_bytes >= FLOOD_MOST)) {
+        news_free(notices, news);
+        notices->lost++;
         return;
     }
-    append(&sys->notices, notice);
+    append(notices, &news->notice);
 }
 
 int
 ward__notice_message(struct ward_system *sys, int64_t type, ward_ref sender,
                      ward_raw values)
 {
-    struct ward__notice *notice = notice_new(&sys->notices, NOTICE_MESSAGE);
+    struct news *news = news_new(&sys->notices, WARD__NOTICE_MESSAGE);
 
-    if (notice == NULL)
+    if (news == NULL)
         return -ENOMEM;
-    if (!copy_values(notice, values)) {
-        notice_free(&sys->notices, notice);
+    if (!ward__notice_keep(&news->notice, news->room, values)) {
+        news_free(&sys->notices, news);
         return -ENOMEM;
     }
-    notice->as.message.type = type;
-    notice->as.message.sender = sender;
-    append(&sys->notices, notice);
+    news->as.message.type = type;
+    news->as.message.sender = sender;
+    append(&sys->notices, &news->notice);
     return 0;
 }
 
 size_t
 ward__notice_size(size_t values)
 {
-    return sizeof(struct ward__notice) + ROOM + (values <= ROOM ? 0 : values);
+    return sizeof(struct news) + (values <= WARD__NOTICE_ROOM_SIZE ? 0 : values);
+}
+
+/* The oldest message that may be dropped; NULL: there is none. */
+static struct news *
+oldest_message(struct ward__notices *notices)
+{
+    struct ward__notice *notice;
+
+    TAILQ_FOREACH (notice, &notices->list, next)
+        if (notice->kind == WARD__NOTICE_MESSAGE && news_of(notice)->as.message.type >= 0)
+            return news_of(notice);
+    return NULL;
 }
 
 bool
 ward__notice_drop_oldest(struct ward_system *sys)
 {
-    struct ward__notice *notice;
+    struct news *news = oldest_message(&sys->notices);
 
-    TAILQ_FOREACH (notice, &sys->notices.list, next)
-        if (notice->kind == NOTICE_MESSAGE && notice->as.message.type >= 0)
-            break;
-    if (notice == NULL)
+    if (news == NULL)
         return false;
-    take_out(&sys->notices, notice);
-    ward__ask_fail(sys, notice->as.message.sender, -EAGAIN);
+    take_out(&sys->notices, &news->notice);
+    ward__ask_fail(sys, news->as.message.sender, -EAGAIN);
     ward__post_dead(sys, WARD_LETTER_MAILBOX_FULL, sys->root->ref, "/",
-                    notice->as.message.type, notice->values);
-    notice_free(&sys->notices, notice);
+                    news->as.message.type, news->notice.values);
+    news_free(&sys->notices, news);
     return true;
 }
 
-struct ward__notice *
-ward__notice_reserve(struct ward_system *sys, ward_on_reply on_reply, void *user)
-{
-    struct ward__notice *notice = notice_new(&sys->notices, NOTICE_ANSWER);
-
-    if (notice == NULL)
-        return NULL;
-    notice->as.answer.on_reply = on_reply;
-    notice->as.answer.user = user;
-    return notice;
-}
-
 void
-ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved, int status,
-                    ward_raw values)
+ward__notice_answer(struct ward_system *sys, struct ward__notice *answer)
 {
-    reserved->as.answer.status = status;
-    if (status == 0 && !copy_values(reserved, values))
-        reserved->as.answer.status = -ENOMEM;
-    append(&sys->notices, reserved);
-}
-
-void
-ward__notice_drop(struct ward_system *sys, struct ward__notice *reserved)
-{
-    notice_free(&sys->notices, reserved);
+    append(&sys->notices, answer);
 }
 
 void
 ward__notice_room(struct ward_system *sys, ward_ref ref)
 {
-    struct ward__notice *notice;
+    struct news *news;
 
     if (sys->options.on_room == NULL)
         return;
-    notice = notice_new(&sys->notices, NOTICE_ROOM);
-    if (notice == NULL) {
+    news = news_new(&sys->notices, WARD__NOTICE_ROOM);
+    if (news == NULL) {
         sys->notices.lost++;
         return;
     }
-    notice->as.room = ref;
-    append(&sys->notices, notice);
+    news->as.room = ref;
+    append(&sys->notices, &news->notice);
 }
 
 /* ---- out ---- */
 
 static void
-call_message(struct ward_system *sys, struct ward__notice *notice)
+call_message(struct ward_system *sys, struct news *news)
 {
     ward_message message;
     struct ward_arena arena;
+    ward_ref sender = news->as.message.sender;
 
     if (sys->options.on_message == NULL) {
-        ward__post_unhandled(sys, notice->as.message.type, notice->as.message.sender,
-                             notice->values);
+        ward__post_unhandled(sys, news->as.message.type, sender, news->notice.values);
         return;
     }
-    if (view(notice, notice->as.message.type, &message, &arena) == NULL)
+    if (ward__notice_view(&news->notice, news->as.message.type, &message, &arena) == NULL)
         return;
-    message.sender = notice->as.message.sender;
+    message.sender = sender;
     if (ward__watch_admits(sys, &message)) {
-        sys->sender_in_hand = message.sender;
+        sys->sender_in_hand = sender;
         sys->has_message_in_hand = true;
         ward__turn_pause(sys);
         sys->options.on_message(&sys->ctx, &message, sys->options.user);
@@ -418,13 +394,13 @@ call_event(struct ward_system *sys, const ward_event *event)
 }
 
 static void
-call_told(struct ward_system *sys, struct ward__notice *notice)
+call_told(struct ward_system *sys, struct news *news)
 {
-    struct told *told = notice->as.event;
+    struct told *told = news->as.event;
     ward_message message;
     struct ward_arena arena;
 
-    told->event.message = view(notice, told->type, &message, &arena);
+    told->event.message = ward__notice_view(&news->notice, told->type, &message, &arena);
     if (told->event.message != NULL)
         message.attempt = told->attempt;
     call_event(sys, &told->event);
@@ -432,24 +408,10 @@ call_told(struct ward_system *sys, struct ward__notice *notice)
 }
 
 static void
-call_answer(struct ward_system *sys, struct ward__notice *notice)
-{
-    ward_message message;
-    struct ward_arena arena;
-    ward_message *reply = view(notice, WARD_REPLY, &message, &arena);
-
-    ward__turn_pause(sys);
-    notice->as.answer.on_reply(&sys->ctx, notice->as.answer.status, reply,
-                               notice->as.answer.user);
-    ward__turn_resume(sys);
-    ward__arena_done(&arena);
-}
-
-static void
-call_room(struct ward_system *sys, struct ward__notice *notice)
+call_room(struct ward_system *sys, const struct news *news)
 {
     ward__turn_pause(sys);
-    sys->options.on_room(&sys->ctx, notice->as.room, sys->options.user);
+    sys->options.on_room(&sys->ctx, news->as.room, sys->options.user);
     ward__turn_resume(sys);
 }
 
@@ -457,17 +419,17 @@ static void
 call(struct ward_system *sys, struct ward__notice *notice)
 {
     switch (notice->kind) {
-    case NOTICE_EVENT:
-        call_told(sys, notice);
+    case WARD__NOTICE_EVENT:
+        call_told(sys, news_of(notice));
         break;
-    case NOTICE_MESSAGE:
-        call_message(sys, notice);
+    case WARD__NOTICE_MESSAGE:
+        call_message(sys, news_of(notice));
         break;
-    case NOTICE_ANSWER:
-        call_answer(sys, notice);
+    case WARD__NOTICE_ANSWER:
+        ward__ask_call_back(sys, notice);
         break;
-    case NOTICE_ROOM:
-        call_room(sys, notice);
+    case WARD__NOTICE_ROOM:
+        call_room(sys, news_of(notice));
         break;
     }
 }
@@ -496,7 +458,7 @@ ward__notices_dispatch(struct ward_system *sys)
            !sys->is_free_due && !sys->turn.is_closed) {
         take_out(&sys->notices, notice);
         call(sys, notice);
-        notice_free(&sys->notices, notice);
+        notice_free(sys, notice);
     }
     ward__actor_room(sys->root);
     if (sys->notices.lost > 0 && !sys->is_free_due && !sys->turn.is_closed)

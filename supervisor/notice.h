@@ -8,13 +8,35 @@
 #ifndef WARD_SUPERVISOR_NOTICE_H
 #define WARD_SUPERVISOR_NOTICE_H
 
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include <bsd/sys/queue.h>
 
 #include <ward/system.h>
 
+#include "ipc/fault.h"
+#include "ipc/message.h"
 #include "ipc/pool.h"
 
-struct ward__notice;
+enum ward__notice_kind {
+    WARD__NOTICE_EVENT,
+    WARD__NOTICE_MESSAGE,
+    WARD__NOTICE_ANSWER,
+    WARD__NOTICE_ROOM
+};
+
+/* What is common to all in the queue. */
+struct ward__notice {
+    enum ward__notice_kind kind;
+    TAILQ_ENTRY(ward__notice) next;
+    uint64_t number;
+    ward_raw values; /* owned, or in the room behind; no data: none */
+};
+
+/* So many bytes of values have room behind a notice. */
+enum { WARD__NOTICE_ROOM_SIZE = 128 };
 
 struct ward__notices {
     struct ward__pool pieces;                         /* for notices */
@@ -27,7 +49,7 @@ struct ward__notices {
 };
 
 void ward__notices_init(struct ward__notices *notices);
-void ward__notices_done(struct ward__notices *notices);
+void ward__notices_done(struct ward_system *sys);
 
 /* Copies all that the event points to. No on_event: nothing. */
 void ward__notice_event(struct ward_system *sys, const ward_event *event);
@@ -43,13 +65,45 @@ size_t ward__notice_size(size_t values);
  * that may be. */
 bool ward__notice_drop_oldest(struct ward_system *sys);
 
-/* An answer for a callback; `values` only with status 0. Made ahead by ward__notice_reserve, so
- * that it cannot fail when it is due. */
-struct ward__notice *ward__notice_reserve(struct ward_system *sys, ward_on_reply on_reply,
-                                          void *user);
-void ward__notice_answer(struct ward_system *sys, struct ward__notice *reserved,
-                         int status, ward_raw values);
-void ward__notice_drop(struct ward_system *sys, struct ward__notice *reserved);
+/* The answer to an ask of the host's, which knows whom to call: in line, as it is. */
+void ward__notice_answer(struct ward_system *sys, struct ward__notice *answer);
+
+/* Gives it values of its own. False: no memory. */
+static inline bool
+ward__notice_keep(struct ward__notice *notice, uint8_t room[WARD__NOTICE_ROOM_SIZE],
+                  ward_raw values)
+{
+    uint8_t *to =
+        values.size <= WARD__NOTICE_ROOM_SIZE ? room : WARD__NEW(malloc(values.size));
+
+    if (to == NULL)
+        return false;
+    memcpy(to, values.data, values.size);
+    notice->values = (ward_raw){to, values.size};
+    return true;
+}
+
+static inline void
+ward__notice_let_go(const struct ward__notice *notice, const uint8_t *room)
+{
+    if (notice->values.data != room)
+        free((void *)(size_t)notice->values.data);
+}
+
+/* Its values as a message; NULL: there are none. */
+static inline ward_message *
+ward__notice_view(const struct ward__notice *notice, int64_t type, ward_message *message,
+                  struct ward_arena *arena)
+{
+    int result;
+
+    *arena = (struct ward_arena){NULL};
+    if (notice->values.data == NULL)
+        return NULL;
+    result = ward__message_init(message, type, notice->values, arena);
+    assert(result == 0); /* they were scanned, or packed here */
+    return result == 0 ? message : NULL;
+}
 
 void ward__notice_room(struct ward_system *sys, ward_ref ref);
 

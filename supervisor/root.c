@@ -155,18 +155,13 @@ root_ask_then(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply
 {
     ward_system *sys = system_of(ctx);
     const struct ward__body body = body_of(values, count);
-    struct ward__ask_from from = {.asker = sys->root};
+    struct ward__ask_from from = {.asker = sys->root, .on_reply = on_reply, .user = user};
     struct ward__actor *actor;
     int result = find_asked(sys, to, &actor);
 
     if (result < 0)
         return result;
-    from.notice = ward__notice_reserve(sys, on_reply, user);
-    if (from.notice == NULL)
-        return -ENOMEM;
     result = ward__ask_new(&from, actor, timeout_ms, ward__type_of(values), &body);
-    if (result < 0)
-        ward__notice_drop(sys, from.notice);
     if (result == -EAGAIN)
         want_room(actor);
     return result;

@@ -43,6 +43,7 @@ ward__turn_end(struct ward_system *sys)
     sys->turn.is_ending = true;
     ward__incarnations_write_due(sys);
     sys->turn.is_ending = false;
+    ward__loop_date(&sys->loop);
 }
 
 /* ---- the lock ---- */

@@ -377,6 +377,26 @@ answer_after_the_time_is_late(void **state)
     assert_int_equal(await_letter(h, WARD_LETTER_LATE_REPLY, NULL)->message.number, 3);
 }
 
+/* The record of the first ask is used again for the second. */
+static void
+late_answer_is_never_that_of_a_later_ask(void **state)
+{
+    struct harness *h = *state;
+    ward_ref a = spawn_answerer(h, "a"), b = spawn_answerer(h, "b");
+    ward_message *reply = NULL;
+    struct answer later = {0};
+
+    assert_result(ward_ask(h->ctx, a, &reply, 10, KEEP), -ETIMEDOUT);
+    await_mail(h, KEPT);
+    assert_result(ward_ask_then(h->ctx, b, WARD_INFINITE, note, &later, KEEP), 0);
+    ward_tell(h->ctx, a, REPLY_KEPT);
+    await_letter(h, WARD_LETTER_LATE_REPLY, NULL);
+    settle(h);
+    assert_int_equal(later.count, 0);
+    ward_tell(h->ctx, b, REPLY_KEPT);
+    assert_answer(h, &later, 0);
+}
+
 static void
 answer_to_an_incarnation_that_is_gone_is_late(void **state)
 {
@@ -557,6 +577,7 @@ main(void)
         TEST(ask_of_a_full_worker_fails_at_once_in_a_worker),
         TEST(first_answer_wins_and_the_second_is_late),
         TEST(answer_after_the_time_is_late),
+        TEST(late_answer_is_never_that_of_a_later_ask),
         TEST(answer_to_an_incarnation_that_is_gone_is_late),
         TEST(sender_can_be_kept_for_later),
         TEST(sender_can_be_passed_on),

@@ -161,6 +161,59 @@ moved_one_fires_once_at_its_new_time(void **state)
     assert_int_equal(fired_count, 1);
 }
 
+/* More of them than are dated at once; each third one is cancelled. */
+static void
+undated_ones_fire_in_their_order_and_none_too_early(void **state)
+{
+    struct pollfd polled = {.fd = ward__loop_fd(&loop), .events = POLLIN};
+    int64_t begun = ward__clock_us();
+
+    (void)state;
+    for (size_t i = 0; i < TIMERS; i++) {
+        ward__timer_set_later(&loop, &timers[i], 3, fire);
+        if (i % 3 == 2)
+            ward__timer_cancel(&loop, &timers[i - 1]);
+    }
+    ward__loop_turn(&loop, false);
+    assert_int_equal(fired_count, 0);
+    while (fired_count < TIMERS - TIMERS / 3) {
+        assert_int_equal(poll(&polled, 1, 10000), 1);
+        ward__loop_turn(&loop, true);
+        assert_true(fired_count == 0 || ward__clock_us() - begun >= 3000);
+    }
+    for (size_t i = 1; i < fired_count; i++)
+        assert_true(fired[i] > fired[i - 1] && fired[i] % 3 != 1);
+}
+
+static void
+undated_one_waits_from_when_it_is_dated(void **state)
+{
+    struct pollfd polled = {.fd = ward__loop_fd(&loop), .events = POLLIN};
+
+    (void)state;
+    ward__timer_set_later(&loop, &timers[0], 1, fire);
+    assert_int_equal(poll(&polled, 1, 20), 0);
+    ward__loop_date(&loop);
+    assert_int_equal(poll(&polled, 1, 10000), 1);
+    ward__loop_turn(&loop, false);
+    assert_int_equal(fired_count, 1);
+}
+
+static void
+undated_one_may_be_set_to_a_time_instead(void **state)
+{
+    (void)state;
+    ward__timer_set_later(&loop, &timers[0], LATER_MS, fire);
+    ward__timer_set_later(&loop, &timers[1], LATER_MS, fire);
+    ward__timer_set(&loop, &timers[0], 1, fire);
+    ward__loop_turn(&loop, false);
+    assert_int_equal(fired_count, 1);
+    assert_true(timers[1].is_armed);
+    ward__timer_cancel(&loop, &timers[1]);
+    ward__loop_date(&loop);
+    assert_false(is_readable());
+}
+
 static void
 cancelled_one_wakes_nobody_who_gets_control(void **state)
 {
@@ -180,6 +233,9 @@ main(void)
         TEST(one_that_is_not_due_waits),
         TEST(first_of_several_wakes_though_a_later_one_was_set_first),
         TEST(moved_one_fires_once_at_its_new_time),
+        TEST(undated_ones_fire_in_their_order_and_none_too_early),
+        TEST(undated_one_waits_from_when_it_is_dated),
+        TEST(undated_one_may_be_set_to_a_time_instead),
         TEST(cancelled_one_wakes_nobody_who_gets_control),
     };
 
