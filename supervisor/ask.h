@@ -42,7 +42,7 @@ SLIST_HEAD(ward__idle_asks, ward__ask);
 struct ward__asks {
     struct ward__slots places;   /* struct ward__ask, owned */
     struct ward__idle_asks idle; /* each keeps its place */
-    unsigned idle_count;
+    int idle_count;
 };
 
 /* All have come back. */
