@@ -292,19 +292,6 @@ say_and_wait(int fd)
     raw_read_all(fd, &byte, 1, 0);
 }
 
-/* Echoes a byte, or dies of it. */
-static void
-answer_or_crash(int fd)
-{
-    char byte;
-
-    while (raw_read_all(fd, &byte, 1, 0)) {
-        if (byte == '!')
-            *(volatile int *)0 = 1;
-        raw_write_all(fd, &byte, 1);
-    }
-}
-
 static int
 crash(struct raw_child *child)
 {
@@ -321,7 +308,7 @@ revive(struct raw_child *child)
 {
     char byte = '?';
 
-    if (raw_child_start(child, answer_or_crash) < 0)
+    if (raw_child_start(child, raw_answer_or_crash) < 0)
         return -1;
     if (!raw_write_all(child->fd, &byte, 1) || !raw_read_all(child->fd, &byte, 1, 0))
         return bench_fail("the first answer", errno);
@@ -335,7 +322,7 @@ deaths(const struct bench_size *size, int pause_ms, bool is_death_alone, double 
     double *times = calloc((size_t)size->count, sizeof *times);
     struct raw_child child;
 
-    if (times == NULL || raw_child_start(&child, answer_or_crash) < 0)
+    if (times == NULL || raw_child_start(&child, raw_answer_or_crash) < 0)
         return -1;
     for (long i = 0; i < size->count; i++) {
         double begun, died;

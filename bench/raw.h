@@ -31,7 +31,9 @@ int raw_tell_1m_copied(const struct bench_size *size, double *values);
 /* A child dies of SIGSEGV and another one is forked: from the death to its first answer;
  * microseconds, median and 99th percentile. */
 int raw_restart(const struct bench_size *size, double *values);
-/* The same, at once again after each answer. */
+/* The same by three processes, one of which forks and reaps: the next child waits already. */
+int raw_restart_ahead(const struct bench_size *size, double *values);
+/* The same as raw_restart, at once again after each answer. */
 int raw_restart_in_a_row(const struct bench_size *size, double *values);
 /* Of these two the death alone, until it is reaped. */
 int raw_death(const struct bench_size *size, double *values);

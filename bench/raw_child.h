@@ -1,7 +1,7 @@
 /*
  * Raw child: a forked process on the other end of a socketpair, and whole reads and writes.
  *
- * Used by: raw.c, raw_crowd.c, raw_flood.c. Uses: bench.h.
+ * Used by: raw.c, raw_ahead.c, raw_crowd.c, raw_flood.c. Uses: bench.h.
  */
 #ifndef WARD_BENCH_RAW_CHILD_H
 #define WARD_BENCH_RAW_CHILD_H
@@ -23,5 +23,8 @@ void raw_child_end(struct raw_child *child);
 /* All of it, with the flags of recv. False: it failed, or the other end is closed. */
 bool raw_read_all(int fd, char *data, size_t size, int flags);
 bool raw_write_all(int fd, const char *data, size_t size);
+
+/* What a child may do: echoes a byte, or dies of it. */
+void raw_answer_or_crash(int fd);
 
 #endif

@@ -56,6 +56,7 @@ const struct bench_figure bench_restart = {
     .tiny_count = 5,
     .contenders = {{"ward", restart},
                    {"bare re-fork", raw_restart},
+                   {"raw, made ahead", raw_restart_ahead},
                    {"the death alone", raw_death},
                    {"Erlang port", peer_erlang},
                    {"Python", peer_python}},

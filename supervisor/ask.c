@@ -7,15 +7,13 @@
 
 #include <ward/error.h>
 
-#include "ipc/clock.h"
 #include "ipc/fault.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/intake.h"
 #include "supervisor/life.h"
 #include "supervisor/system.h"
 
-/* Many are under way at a time, and each is looked at when it is asked, answered and told: it takes four lines
- * of the cache, and its answer lies where there was what nobody needs any more. */
+/* Many are under way at a time, so it is small: its answer lies where there was what nobody needs any more. */
 struct ward__ask {
     struct ward__notice answer; /* comes first: queued if the answer is called back */
     ward_ref ref;               /* its place; the nonce of an idle one is 0 */
@@ -35,9 +33,7 @@ struct ward__ask {
     };
 };
 
-enum { CACHE_LINE = 64 };
 static_assert(offsetof(struct ward__ask, answer) == 0, "the notice comes first");
-static_assert(sizeof(struct ward__ask) <= 4 * (size_t)CACHE_LINE, "four lines");
 
 /* So many idle records are kept; the sanitizer for memory sees every one come and go. */
 #ifdef __SANITIZE_ADDRESS__
@@ -49,7 +45,7 @@ enum { IDLE_MOST = 512 };
 static struct ward__ask *
 ask_new(struct ward__asks *asks)
 {
-    struct ward__ask *ask = WARD__NEW(aligned_alloc(CACHE_LINE, sizeof *ask));
+    struct ward__ask *ask = WARD__NEW(malloc(sizeof *ask));
 
     if (ask == NULL)
         return NULL;
@@ -278,7 +274,7 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
     ask->incarnation = from->asker->incarnation;
     ask->to = to;
     ask->number = 0;
-    ask->timeout.is_armed = false;
+    ask->timeout.is_armed = false; /* there was something else */
     TAILQ_INSERT_TAIL(&to->asks_in, ask, in);
     TAILQ_INSERT_TAIL(&from->asker->asks_out, ask, out);
     from->asker->asks_out_count++;
@@ -293,9 +289,7 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
         from->asker->waits_number = ask->number;
     }
     if (timeout_ms != WARD_INFINITE)
-        ward__timer_set_later(&sys->loop, &ask->timeout, timeout_ms, timed_out);
-    if (sys->turn.depth == 0)
-        ward__loop_date(&sys->loop);
+        ward__turn_set_timer(sys, &ask->timeout, timeout_ms, timed_out);
     return 0;
 }
 

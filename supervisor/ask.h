@@ -3,7 +3,7 @@
  * its time is over, exactly once. An ask is named by a one-shot reference that travels in the
  * message; whoever has it may answer.
  *
- * Used by: root.c, frames.c, actor.c, post.c. Uses: post.h, notice.h.
+ * Used by: root.c, frames.c, actor.c, post.c, notice.c, system.c. Uses: post.h, notice.h.
  */
 #ifndef WARD_SUPERVISOR_ASK_H
 #define WARD_SUPERVISOR_ASK_H

@@ -6,7 +6,6 @@
 
 #include <ward/error.h>
 
-#include "ipc/clock.h"
 #include "ipc/fault.h"
 #include "supervisor/ask.h"
 #include "supervisor/deadline.h"
@@ -316,8 +315,8 @@ wait_for_room(struct ward__credit *credit, const struct ward__credit_frame *aske
     credit->is_waiting = credit->sender->awaits_room = true;
     asker->waits_for = credit->to;
     if (asked->timeout_ms != WARD_INFINITE)
-        ward__timer_set(&asker->sys->loop, &credit->timeout,
-                        ward__clock_ms() + asked->timeout_ms, waited_too_long);
+        ward__turn_set_timer(asker->sys, &credit->timeout, asked->timeout_ms,
+                             waited_too_long);
 }
 
 void

@@ -153,6 +153,7 @@ ward__timer_set(struct ward__loop *loop, struct ward__timer *timer, int64_t at,
     timer->order = ++loop->last_order;
     timer->fire = fire;
     timer->is_armed = true;
+    timer->is_undated = false;
     insert(loop, timer);
     if (loop->set_to <= 0 || at < loop->set_to)
         set_timerfd(loop);
@@ -310,6 +311,7 @@ ward__loop_turn(struct ward__loop *loop, bool wait)
 {
     bool is_time = false;
 
+    ward__loop_date(loop);
     if (wait)
         ward__loop_rest(loop);
     loop->batch_count =

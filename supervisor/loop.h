@@ -91,7 +91,7 @@ void ward__timer_set(struct ward__loop *loop, struct ward__timer *timer, int64_t
                      void (*fire)(struct ward__timer *timer));
 void ward__timer_cancel(struct ward__loop *loop, struct ward__timer *timer);
 
-/* The same, counted from the next look at the clock: when the turn ends, or some more have been set
+/* The same, counted from the next look at the clock: when the loop turns or its turn ends, or some more have been set
  * so. For deadlines of which there are many. Never early. */
 void ward__timer_set_later(struct ward__loop *loop, struct ward__timer *timer,
                            int64_t after_ms, void (*fire)(struct ward__timer *timer));

@@ -46,6 +46,15 @@ ward__turn_end(struct ward_system *sys)
     ward__loop_date(&sys->loop);
 }
 
+void
+ward__turn_set_timer(struct ward_system *sys, struct ward__timer *timer, int64_t after_ms,
+                     void (*fire)(struct ward__timer *timer))
+{
+    ward__timer_set_later(&sys->loop, timer, after_ms, fire);
+    if (sys->turn.depth == 0)
+        ward__loop_date(&sys->loop);
+}
+
 /* ---- the lock ---- */
 
 static void

@@ -7,7 +7,7 @@
  * Two mutexes make it fair: who waits for the second holds the first, so a thread that leaves
  * and comes back at once queues behind.
  *
- * Used by: system.c, run.c, root.c, notice.c. Uses: loop.h, incarnation.h, threads of libc.
+ * Used by: system.c, run.c, root.c, notice.c, ask.c, credit.c. Uses: loop.h, incarnation.h, threads of libc.
  */
 #ifndef WARD_SUPERVISOR_TURN_H
 #define WARD_SUPERVISOR_TURN_H
@@ -20,6 +20,7 @@
 #include <bsd/sys/queue.h>
 
 struct ward__incarnation;
+struct ward__timer;
 struct ward_system;
 
 struct ward__turn {
@@ -49,6 +50,10 @@ void ward__turn_stop(struct ward_system *sys);
  * at once. With threads never around a callback. */
 void ward__turn_begin(struct ward_system *sys);
 void ward__turn_end(struct ward_system *sys);
+
+/* A deadline so long from when the loop turns, or its turn ends; outside of one from now on. Never early. */
+void ward__turn_set_timer(struct ward_system *sys, struct ward__timer *timer,
+                          int64_t after_ms, void (*fire)(struct ward__timer *timer));
 
 /* A call of the host's begins and ends. Whoever lets go of the lock shows what is due to those
  * who wait. */

@@ -94,8 +94,8 @@ typedef ward_next (*ward_on_reply)(ward_ctx *ctx, int status, const ward_message
 
 /*
  * [both] Sends a message; the answer comes to `on_reply` within `timeout_ms` (or WARD_INFINITE),
- * never inside this call; the time of one that is asked in a callback begins when the callbacks that
- * are due have returned, at the latest. A worker that fails or is restarted hears no answer to what it asked
+ * never inside this call. The time of one that a callback of the host's asks begins when the callbacks
+ * that are due have returned, at the latest; of one that a worker asks, when the host has read it. A worker that fails or is restarted hears no answer to what it asked
  * before; a host that frees its system hears none either. 0; on an error, as ward_tell, no callback
  * comes. A worker that has 65,536 asks under way gets -EAGAIN for another;
  * one for which 64 MiB of answers wait already hears -ENOBUFS.

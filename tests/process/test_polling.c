@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "ipc/clock.h"
+
 enum { COUNT, CRASH };
 enum { HEARD = 100 };
 enum { ROUNDS = 1500, CRASH_EACH = 100 };
@@ -158,6 +160,77 @@ who_answers_at_once_keeps_nobody_else_from_being_heard(void **state)
     }
 }
 
+/* Works a little and tells itself to go on, for ever. */
+static ward_next
+go_on(ward_ctx *ctx, const ward_message *msg)
+{
+    int64_t end = ward__clock_us() + 10;
+
+    (void)msg;
+    while (ward__clock_us() < end)
+        continue;
+    return ward_tell(ctx, ward_self(ctx), COUNT);
+}
+
+static const ward_behavior spinner = {.name = "spinner", .receive = go_on};
+WARD_REGISTER(spinner);
+
+enum { SILENT_MS = 10, LATE_MS = 200 };
+
+struct asker {
+    int64_t asked_at;
+};
+
+static ward_next
+say_how_long(ward_ctx *ctx, int status, const ward_message *reply, void *user)
+{
+    const struct asker *self = user;
+
+    (void)reply;
+    return ward_tell(ctx, host_of(ctx), HEARD,
+                     status == -ETIMEDOUT ? ward__clock_us() - self->asked_at : -1);
+}
+
+static ward_next
+ask_in_vain(ward_ctx *ctx, const ward_message *msg)
+{
+    struct asker *self = ward_state(ctx);
+    ward_ref to;
+
+    if (ward_get(msg, &to) < 0)
+        return WARD_SAME; /* who is asked says nothing */
+    self->asked_at = ward__clock_us();
+    return ward_ask_then(ctx, to, SILENT_MS, say_how_long, self, COUNT);
+}
+
+static const ward_behavior asker = {
+    .name = "asker", .state_size = sizeof(struct asker), .receive = ask_in_vain};
+WARD_REGISTER(asker);
+
+/* While the host looks and finds something each time it does not sleep. */
+static void
+who_always_says_something_keeps_no_deadline_from_its_time(void **state)
+{
+    struct harness *h = *state;
+    ward_ref spins, asks, silent;
+
+    harness_reopen(h, &(ward_system_options){.poll_us = 1000});
+    spins = spawn_up(h, &(ward_spec){.id = "spins", .behavior = &spinner});
+    silent = spawn_up(h, &(ward_spec){.id = "silent", .behavior = &asker});
+    asks = spawn_up(h, &(ward_spec){.id = "asks", .behavior = &asker});
+    assert_result(ward_tell(h->ctx, spins, COUNT), 0);
+    for (int i = 0; i < 5; i++) {
+        int64_t took;
+        ward_run_for(h->sys, 100);
+        h->mail_count = 0;
+        assert_result(ward_tell(h->ctx, asks, COUNT, silent), 0);
+        ward_run_for(h->sys,
+                     SILENT_MS + 2 * LATE_MS); /* in one go: it is not called before */
+        took = await_mail(h, HEARD)->number;
+        assert_in_range(took, 1000 * SILENT_MS, 1000 * (SILENT_MS + LATE_MS));
+    }
+}
+
 static void
 a_limit_that_cannot_be_is_refused(void **state)
 {
@@ -177,6 +250,7 @@ main(void)
         TEST(an_exchange_is_the_same_whether_or_not_one_looks_before_sleeping),
         TEST(a_crowd_that_is_asked_in_turn_answers),
         TEST(who_answers_at_once_keeps_nobody_else_from_being_heard),
+        TEST(who_always_says_something_keeps_no_deadline_from_its_time),
         TEST(a_limit_that_cannot_be_is_refused),
     };
 
