@@ -208,14 +208,14 @@ reap(struct server *s, pid_t pid)
         next = RB_NFIND(children, &s->children, &key);
 }
 
+/* One at a time: a signal that is pending already is not queued again. */
 static void
 read_signals(struct server *s)
 {
-    struct signalfd_siginfo info[16];
-    ssize_t got = WARD__SYS(read(s->signals, info, sizeof info));
+    struct signalfd_siginfo info;
 
-    for (ssize_t i = 0; got > 0 && i < got / (ssize_t)sizeof info[0]; i++)
-        reap(s, (pid_t)info[i].ssi_pid);
+    if (WARD__SYS(read(s->signals, &info, sizeof info)) == sizeof info)
+        reap(s, (pid_t)info.ssi_pid);
 }
 
 static bool
