@@ -478,6 +478,8 @@ they_go_with_their_fork_server(void **state)
     await_event(h, WARD_EVENT_FORKSERVER_LOST, NULL);
     await_event(h, WARD_EVENT_RESTARTED, "/first");
     assert_true(ask_number(h, ref, NUMBER) > 0);
+    for (int i = 0; i < SPARES; i++)
+        await_end(pids[i]); /* the dying are counted, too */
     await_spares(h, later);
     for (int i = 0; i < SPARES; i++)
         assert_false(is_one_of(later[i], pids));
