@@ -306,13 +306,9 @@ crash(struct raw_child *child)
 static int
 revive(struct raw_child *child)
 {
-    char byte = '?';
-
     if (raw_child_start(child, raw_answer_or_crash) < 0)
         return -1;
-    if (!raw_write_all(child->fd, &byte, 1) || !raw_read_all(child->fd, &byte, 1, 0))
-        return bench_fail("the first answer", errno);
-    return 0;
+    return raw_first_answer(child->fd);
 }
 
 /* How long it takes to die, or until there is another one. */

@@ -31,13 +31,14 @@ int raw_tell_1m_copied(const struct bench_size *size, double *values);
 /* A child dies of SIGSEGV and another one is forked: from the death to its first answer;
  * microseconds, median and 99th percentile. */
 int raw_restart(const struct bench_size *size, double *values);
-/* The same by three processes, one of which forks and reaps: the next child waits already. */
-int raw_restart_ahead(const struct bench_size *size, double *values);
 /* The same as raw_restart, at once again after each answer. */
 int raw_restart_in_a_row(const struct bench_size *size, double *values);
 /* Of these two the death alone, until it is reaped. */
 int raw_death(const struct bench_size *size, double *values);
 int raw_death_in_a_row(const struct bench_size *size, double *values);
+/* The same as raw_restart by three processes, one of which forks and reaps: the next child waits
+ * already. */
+int raw_restart_ahead(const struct bench_size *size, double *values);
 /* The same as raw_restart in a process of 4 GB. */
 int raw_restart_4gb(const struct bench_size *size, double *values);
 /* fork to first byte; microseconds, the median. */

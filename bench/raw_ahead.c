@@ -126,22 +126,12 @@ make_next(struct ahead *ahead)
 }
 
 static int
-answer(int fd)
-{
-    char byte = '?';
-
-    if (!raw_write_all(fd, &byte, 1) || !raw_read_all(fd, &byte, 1, 0))
-        return bench_fail("the first answer", errno);
-    return 0;
-}
-
-static int
 open_all(struct ahead *ahead)
 {
     if (raw_child_start(&ahead->server, serve) < 0 || make_next(ahead) < 0)
         return -1;
     ahead->now = ahead->next;
-    return answer(ahead->now) < 0 ? -1 : make_next(ahead);
+    return raw_first_answer(ahead->now) < 0 ? -1 : make_next(ahead);
 }
 
 /* The host hears how it ended before it uses the next one. */
@@ -153,7 +143,7 @@ crash(struct ahead *ahead)
     if (!raw_write_all(ahead->now, "!", 1) ||
         recv(ahead->server.fd, &status, sizeof status, 0) != sizeof status)
         return bench_fail("the death", errno);
-    return WIFSIGNALED(status) ? answer(ahead->next)
+    return WIFSIGNALED(status) ? raw_first_answer(ahead->next)
                                : bench_fail("another end than that", status);
 }
 

@@ -75,3 +75,13 @@ raw_answer_or_crash(int fd)
         raw_write_all(fd, &byte, 1);
     }
 }
+
+int
+raw_first_answer(int fd)
+{
+    char byte = '?';
+
+    if (!raw_write_all(fd, &byte, 1) || !raw_read_all(fd, &byte, 1, 0))
+        return bench_fail("the first answer", errno);
+    return 0;
+}

@@ -26,5 +26,7 @@ bool raw_write_all(int fd, const char *data, size_t size);
 
 /* What a child may do: echoes a byte, or dies of it. */
 void raw_answer_or_crash(int fd);
+/* Asks such a child for its echo. 0, or -1. */
+int raw_first_answer(int fd);
 
 #endif

@@ -2,7 +2,7 @@
  * Pool: pieces of memory of one size, which come and go often. What is given back is kept for the
  * next who takes one, up to a number; the sanitizer for memory sees every piece come and go.
  *
- * Used by: notice.c, mailbox.c. Uses: fault.h.
+ * Used by: ask.c, notice.c, mailbox.c. Uses: fault.h.
  */
 #ifndef WARD_IPC_POOL_H
 #define WARD_IPC_POOL_H

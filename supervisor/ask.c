@@ -16,7 +16,7 @@
 /* Many are under way at a time, so it is small: its answer lies where there was what nobody needs any more. */
 struct ward__ask {
     struct ward__notice answer; /* comes first: queued if the answer is called back */
-    ward_ref ref;               /* its place; the nonce of an idle one is 0 */
+    ward_ref ref;
     struct ward__ask_from from;
     uint32_t incarnation;   /* of the asker */
     int status;             /* that it ended with */
@@ -29,68 +29,25 @@ struct ward__ask {
             TAILQ_ENTRY(ward__ask) out; /* of the asker */
         };
         uint8_t room[WARD__NOTICE_ROOM_SIZE]; /* answered */
-        SLIST_ENTRY(ward__ask) idle;
     };
 };
 
 static_assert(offsetof(struct ward__ask, answer) == 0, "the notice comes first");
 
-/* So many idle records are kept; the sanitizer for memory sees every one come and go. */
-#ifdef __SANITIZE_ADDRESS__
-enum { IDLE_MOST = 0 };
-#else
-enum { IDLE_MOST = 512 };
-#endif
+/* So many pieces of memory are kept for asks to come. */
+enum { PIECES = 512 };
 
-static struct ward__ask *
-ask_new(struct ward__asks *asks)
+void
+ward__asks_init(struct ward_system *sys)
 {
-    struct ward__ask *ask = WARD__NEW(malloc(sizeof *ask));
-
-    if (ask == NULL)
-        return NULL;
-    if (ward__slots_add(&asks->places, ask, &ask->ref.id) < 0) {
-        free(ask);
-        return NULL;
-    }
-    return ask;
-}
-
-static struct ward__ask *
-ask_take(struct ward__asks *asks)
-{
-    struct ward__ask *ask = SLIST_FIRST(&asks->idle);
-
-    if (ask == NULL)
-        return ask_new(asks);
-    SLIST_REMOVE_HEAD(&asks->idle, idle);
-    asks->idle_count--;
-    return ask;
-}
-
-static void
-ask_give(struct ward__asks *asks, struct ward__ask *ask)
-{
-    if (asks->idle_count < IDLE_MOST) {
-        SLIST_INSERT_HEAD(&asks->idle, ask, idle);
-        asks->idle_count++;
-        return;
-    }
-    ward__slots_remove(&asks->places, ask->ref.id);
-    free(ask);
+    ward__pool_init(&sys->ask_pieces, sizeof(struct ward__ask), PIECES);
 }
 
 void
-ward__asks_done(struct ward__asks *asks)
+ward__asks_done(struct ward_system *sys)
 {
-    struct ward__ask *ask;
-
-    while ((ask = SLIST_FIRST(&asks->idle)) != NULL) {
-        SLIST_REMOVE_HEAD(&asks->idle, idle);
-        free(ask);
-    }
-    asks->idle_count = 0;
-    ward__slots_done(&asks->places);
+    ward__slots_done(&sys->asks);
+    ward__pool_done(&sys->ask_pieces);
 }
 
 /* From here on nobody finds it. */
@@ -99,7 +56,7 @@ close_ask(struct ward__ask *ask)
 {
     struct ward__actor *asker = ask->from.asker;
 
-    ask->ref.nonce = 0;
+    ward__slots_remove(&asker->sys->asks, ask->ref.id);
     ward__timer_cancel(&asker->sys->loop, &ask->timeout);
     TAILQ_REMOVE(&ask->to->asks_in, ask, in);
     TAILQ_REMOVE(&asker->asks_out, ask, out);
@@ -112,7 +69,7 @@ static void
 drop(struct ward__ask *ask)
 {
     close_ask(ask);
-    ask_give(&ask->from.asker->sys->asks, ask);
+    ward__pool_give(&ask->from.asker->sys->ask_pieces, ask);
 }
 
 static void
@@ -192,7 +149,7 @@ finish(struct ward__ask *ask, int status, ward_raw values)
         tell_waiter(ask->from.waiter, status, values);
     else
         tell_worker(ask, status, values);
-    ask_give(&ask->from.asker->sys->asks, ask);
+    ward__pool_give(&ask->from.asker->sys->ask_pieces, ask);
 }
 
 static struct ward__ask *
@@ -221,7 +178,7 @@ ward__ask_is_told(struct ward_system *sys, struct ward__notice *answer)
     struct ward__ask *ask = ask_of(answer);
 
     ward__notice_let_go(answer, ask->room);
-    ask_give(&sys->asks, ask);
+    ward__pool_give(&sys->ask_pieces, ask);
 }
 
 static void
@@ -264,9 +221,13 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
 
     if (from->is_blocking && ward__ask_is_cycle(from->asker, to))
         return -EDEADLK;
-    ask = ask_take(&sys->asks);
+    ask = ward__pool_take(&sys->ask_pieces);
     if (ask == NULL)
         return -ENOMEM;
+    if (ward__slots_add(&sys->asks, ask, &ask->ref.id) < 0) {
+        ward__pool_give(&sys->ask_pieces, ask);
+        return -ENOMEM;
+    }
     ask->ref.nonce = ward__nonce(&sys->nonces);
     ask->answer.kind = WARD__NOTICE_ANSWER;
     ask->answer.values = (ward_raw){NULL, 0};
@@ -296,9 +257,9 @@ ward__ask_new(const struct ward__ask_from *from, struct ward__actor *to,
 static struct ward__ask *
 find(struct ward_system *sys, ward_ref ref)
 {
-    struct ward__ask *ask = ward__slots_find(&sys->asks.places, ref.id);
+    struct ward__ask *ask = ward__slots_find(&sys->asks, ref.id);
 
-    return ask != NULL && ref.nonce != 0 && ask->ref.nonce == ref.nonce ? ask : NULL;
+    return ask != NULL && ask->ref.nonce == ref.nonce ? ask : NULL;
 }
 
 int

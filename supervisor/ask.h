@@ -8,9 +8,6 @@
 #ifndef WARD_SUPERVISOR_ASK_H
 #define WARD_SUPERVISOR_ASK_H
 
-#include <bsd/sys/queue.h>
-
-#include "ipc/slots.h"
 #include "supervisor/actor.h"
 #include "supervisor/notice.h"
 #include "supervisor/post.h"
@@ -35,18 +32,9 @@ struct ward__ask_from {
     enum ward__promise promise; /* of its message */
 };
 
-SLIST_HEAD(ward__idle_asks, ward__ask);
-
-/* The records of a system: those under way, those answered that wait for their callback, and some idle
- * ones. Zeroed is empty. */
-struct ward__asks {
-    struct ward__slots places;   /* struct ward__ask, owned */
-    struct ward__idle_asks idle; /* each keeps its place */
-    int idle_count;
-};
-
-/* All have come back. */
-void ward__asks_done(struct ward__asks *asks);
+/* The records of a system; at the end all have come back. */
+void ward__asks_init(struct ward_system *sys);
+void ward__asks_done(struct ward_system *sys);
 
 /*
  * Asks. 0: the answer follows, once; -EDEADLK: `to` waits for the asker; -ENOMEM and what

@@ -74,8 +74,8 @@ fire_due(struct ward__loop *loop)
     }
 }
 
-/* One that is set so may wait a moment longer, but never less: what is over of this millisecond does not
- * count. */
+/* One that is set so may wait a moment longer, but never less: what is over of this
+ * millisecond does not count. */
 static void
 date_all(struct ward__loop *loop)
 {
@@ -127,7 +127,6 @@ ward__loop_quieten(struct ward__loop *loop)
 void
 ward__loop_rest(struct ward__loop *loop)
 {
-    ward__loop_date(loop);
     if (loop->set_to != 0 && first_deadline(loop) == NULL)
         set_anew(loop);
 }

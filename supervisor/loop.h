@@ -32,8 +32,7 @@ struct ward__io {
 };
 
 struct ward__timer {
-    int64_t
-        at; /* monotonic milliseconds; from now on while it is undated; meaningful while armed */
+    int64_t at;     /* monotonic milliseconds; undated: so many later; only while armed */
     uint64_t order; /* equal deadlines fire in the order they were set */
     bool is_armed, is_undated, is_in_line;
     void (*fire)(struct ward__timer *timer);
@@ -54,8 +53,8 @@ struct ward__loop {
     struct ward__timer_line line; /* deadlines mostly come in their order: those */
     struct ward__timers timers;   /* and the others */
     uint64_t last_order;
-    struct ward__timer *
-        undated[WARD__LOOP_UNDATED]; /* they get their dates with one look at the clock */
+    /* Get their dates with one look at the clock. */
+    struct ward__timer *undated[WARD__LOOP_UNDATED];
     int undated_count;
     int64_t set_to;      /* what the timerfd is set to; 0: off */
     bool may_be_in_vain; /* what it was set for may have been cancelled */
@@ -91,8 +90,9 @@ void ward__timer_set(struct ward__loop *loop, struct ward__timer *timer, int64_t
                      void (*fire)(struct ward__timer *timer));
 void ward__timer_cancel(struct ward__loop *loop, struct ward__timer *timer);
 
-/* The same, counted from the next look at the clock: when the loop turns or its turn ends, or some more have been set
- * so. For deadlines of which there are many. Never early. */
+/* The same, counted from the next look at the clock: when ward__loop_date is called, a turn of
+ * the loop begins, or WARD__LOOP_UNDATED wait for it. For deadlines of which there are many;
+ * never early. */
 void ward__timer_set_later(struct ward__loop *loop, struct ward__timer *timer,
                            int64_t after_ms, void (*fire)(struct ward__timer *timer));
 /* That look. */

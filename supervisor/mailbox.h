@@ -126,8 +126,8 @@ ward__mailbox_packed(struct ward__mailbox *box, size_t size)
 
 /*
  * Takes out the message that has waited longest, of those of which nothing was sent and that are
- * not ward's own: its number, and its frame as memory to be freed by the caller, NULL if there is none for it. Those behind
- * it move up by one number. 0; -ENOENT: there is no such message.
+ * not ward's own: its number, and its frame as memory to be freed by the caller, NULL if there is
+ * none for it. Those behind it move up by one number. 0; -ENOENT: there is no such message.
  */
 int ward__mailbox_drop_oldest(struct ward__mailbox *box, uint64_t *number,
                               uint8_t **frame, size_t *size);

@@ -86,7 +86,7 @@ ward__system_release(ward_system *sys)
     ward__slots_done(&sys->actors);
     ward__mailbox_sum_done(&sys->mailbox_sum);
     ward__notices_done(sys);
-    ward__asks_done(&sys->asks);
+    ward__asks_done(sys);
     ward__refset_done(&sys->watched);
     ward__sink_done(&sys->scratch);
     ward__arena_done(&sys->arena);
@@ -132,6 +132,7 @@ ward_system_new(ward_system **made, const ward_system_options *options)
     ward__poll_init(&sys->poll, poll_limit(options));
     ward__oom_begin(&sys->oom);
     ward__notices_init(&sys->notices);
+    ward__asks_init(sys);
     ward__sink_init(&sys->scratch, WARD__FRAME_MOST + SCRATCH_SLACK);
     result = open_system(sys);
     if (result < 0) {

@@ -23,10 +23,10 @@
 #include "ipc/credit.h"
 #include "ipc/message.h"
 #include "ipc/pack.h"
+#include "ipc/pool.h"
 #include "ipc/refset.h"
 #include "ipc/slots.h"
 #include "supervisor/actor.h"
-#include "supervisor/ask.h"
 #include "supervisor/burial.h"
 #include "supervisor/engine.h"
 #include "supervisor/loop.h"
@@ -62,7 +62,8 @@ struct ward_system {
     bool is_starved;           /* somebody waits for room in all mailboxes together */
     struct ward__purse credit; /* of a sender with an actor, to begin with */
     struct ward__actor *root;  /* owned: the host as an actor, without a process */
-    struct ward__asks asks;
+    struct ward__slots asks;   /* struct ward__ask, owned */
+    struct ward__pool ask_pieces;
     struct ward__nonces nonces;         /* of actors and asks */
     TAILQ_HEAD(, ward__change) changes; /* under way */
     struct ward__timer stop_deadline;

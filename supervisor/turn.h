@@ -7,7 +7,8 @@
  * Two mutexes make it fair: who waits for the second holds the first, so a thread that leaves
  * and comes back at once queues behind.
  *
- * Used by: system.c, run.c, root.c, notice.c, ask.c, credit.c. Uses: loop.h, incarnation.h, threads of libc.
+ * Used by: system.c, run.c, root.c, notice.c, ask.c, credit.c. Uses: loop.h, incarnation.h,
+ * threads of libc.
  */
 #ifndef WARD_SUPERVISOR_TURN_H
 #define WARD_SUPERVISOR_TURN_H
@@ -51,7 +52,8 @@ void ward__turn_stop(struct ward_system *sys);
 void ward__turn_begin(struct ward_system *sys);
 void ward__turn_end(struct ward_system *sys);
 
-/* A deadline so long from when the loop turns, or its turn ends; outside of one from now on. Never early. */
+/* A deadline, counted from the end of the turn at the latest; outside of one from now on. Never
+ * early. */
 void ward__turn_set_timer(struct ward_system *sys, struct ward__timer *timer,
                           int64_t after_ms, void (*fire)(struct ward__timer *timer));
 

@@ -94,21 +94,22 @@ typedef ward_next (*ward_on_reply)(ward_ctx *ctx, int status, const ward_message
 
 /*
  * [both] Sends a message; the answer comes to `on_reply` within `timeout_ms` (or WARD_INFINITE),
- * never inside this call. The time of one that a callback of the host's asks begins when the callbacks
- * that are due have returned, at the latest; of one that a worker asks, when the host has read it. A worker that fails or is restarted hears no answer to what it asked
- * before; a host that frees its system hears none either. 0; on an error, as ward_tell, no callback
- * comes. A worker that has 65,536 asks under way gets -EAGAIN for another;
- * one for which 64 MiB of answers wait already hears -ENOBUFS.
+ * never inside this call. The time of one that a callback of the host's asks begins when the
+ * callbacks that are due have returned, at the latest; of one that a worker asks, when the host
+ * has read it. A worker that fails or is restarted hears no answer to what it asked before; a host
+ * that frees its system hears none either. 0; on an error, as ward_tell, no callback comes.
+ * A worker that has 65,536 asks under way gets -EAGAIN for another; one for which 64 MiB of
+ * answers wait already hears -ENOBUFS.
  */
 WARD_API int ward_ask_then_values(ward_ctx *ctx, ward_ref to, int timeout_ms,
                                   ward_on_reply on_reply, void *user,
                                   const ward_value *values, size_t count);
 
 /*
- * [both] Answers the message in hand with these values, the first of which is no type (in the host:
- * inside on_message). 0; -EINVAL: none is
- * in hand; -WARD_EUNKNOWN: it expects no answer; -EMSGSIZE; -ENOMEM. Answering with
- * no values: count 0. The first answer wins; later ones are dead letters.
+ * [both] Answers the message in hand with these values, the first of which is no type (in the
+ * host: inside on_message). 0; -EINVAL: none is in hand; -WARD_EUNKNOWN: it expects no answer;
+ * -EMSGSIZE; -ENOMEM. Answering with no values: count 0. The first answer wins; later ones are
+ * dead letters.
  */
 WARD_API int ward_reply_values(ward_ctx *ctx, const ward_value *values, size_t count);
 

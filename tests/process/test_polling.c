@@ -224,8 +224,8 @@ who_always_says_something_keeps_no_deadline_from_its_time(void **state)
         ward_run_for(h->sys, 100);
         h->mail_count = 0;
         assert_result(ward_tell(h->ctx, asks, COUNT, silent), 0);
-        ward_run_for(h->sys,
-                     SILENT_MS + 2 * LATE_MS); /* in one go: it is not called before */
+        /* In one go: it is not called before. */
+        ward_run_for(h->sys, SILENT_MS + 2 * LATE_MS);
         took = await_mail(h, HEARD)->number;
         assert_in_range(took, 1000 * SILENT_MS, 1000 * (SILENT_MS + LATE_MS));
     }
