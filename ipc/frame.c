@@ -1,5 +1,6 @@
 #include "ipc/frame.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +16,19 @@ ward__framebuf_init(struct ward__framebuf *buf, size_t maximum)
 }
 
 void
+ward__framebuf_lend(struct ward__framebuf *buf, uint8_t *room, size_t size)
+{
+    assert(buf->data == NULL);
+    buf->data = room;
+    buf->capacity = size;
+    buf->is_lent = true;
+}
+
+void
 ward__framebuf_done(struct ward__framebuf *buf)
 {
-    free(buf->data);
+    if (!buf->is_lent)
+        free(buf->data);
     *buf = (struct ward__framebuf){.maximum = buf->maximum};
 }
 
@@ -38,6 +49,17 @@ missing(const struct ward__framebuf *buf)
     return whole > held ? whole - held : 0;
 }
 
+/* What is held has been moved to the front. */
+static uint8_t *
+grow(struct ward__framebuf *buf, size_t size)
+{
+    uint8_t *data = WARD__NEW(realloc(buf->is_lent ? NULL : buf->data, size));
+
+    if (data != NULL && buf->is_lent)
+        memcpy(data, buf->data, buf->tail);
+    return data;
+}
+
 static int
 reserve(struct ward__framebuf *buf, size_t size)
 {
@@ -52,10 +74,11 @@ reserve(struct ward__framebuf *buf, size_t size)
     buf->tail = held;
     if (buf->capacity - held >= size)
         return 0;
-    data = WARD__NEW(realloc(buf->data, held + size));
+    data = grow(buf, held + size);
     if (data == NULL)
         return -ENOMEM;
     buf->data = data;
+    buf->is_lent = false;
     buf->capacity = held + size;
     return 0;
 }

@@ -38,15 +38,18 @@ ward__frame_load_length(const uint8_t prefix[WARD__FRAME_PREFIX])
 }
 
 struct ward__framebuf {
-    uint8_t *data; /* owned; NULL while nothing is held */
+    uint8_t *data; /* owned unless lent; NULL while nothing is held */
     size_t head;   /* first byte not yet taken */
     size_t tail;   /* behind the last byte received */
     size_t capacity;
     size_t maximum; /* of one frame, prefix not counted */
+    bool is_lent;
 };
 
 void ward__framebuf_init(struct ward__framebuf *buf, size_t maximum);
 void ward__framebuf_done(struct ward__framebuf *buf);
+/* A new one's first memory is lent to it; it is left for another when it is too small. */
+void ward__framebuf_lend(struct ward__framebuf *buf, uint8_t *room, size_t size);
 
 /*
  * Room for more bytes, at least one: for the whole of a frame that has begun, else for

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <float.h>
 #include <limits.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,10 +19,21 @@ struct ward__chunk {
     struct ward__chunk *next; /* owned */
     size_t used;
     size_t capacity;
-    char data[];
+    bool is_lent;
+    _Alignas(max_align_t) char data[];
 };
 
-enum { CHUNK_SIZE = 1024 };
+enum { CHUNK_SIZE = 1024, ALIGNED = alignof(max_align_t) - 1 };
+
+void
+ward__arena_lend(struct ward_arena *arena, void *room, size_t size)
+{
+    struct ward__chunk *chunk = room;
+
+    assert(arena->chunks == NULL && size >= sizeof *chunk);
+    *chunk = (struct ward__chunk){.capacity = size - sizeof *chunk, .is_lent = true};
+    arena->chunks = chunk;
+}
 
 void *
 ward__arena_take(struct ward_arena *arena, size_t size)
@@ -28,12 +41,12 @@ ward__arena_take(struct ward_arena *arena, size_t size)
     struct ward__chunk *chunk = arena->chunks;
     size_t capacity = size > CHUNK_SIZE ? size : CHUNK_SIZE;
 
-    size = (size + 7) & ~(size_t)7;
+    size = (size + ALIGNED) & ~(size_t)ALIGNED;
     if (chunk != NULL && size <= chunk->capacity - chunk->used) {
         chunk->used += size;
         return chunk->data + chunk->used - size;
     }
-    capacity = (capacity + 7) & ~(size_t)7;
+    capacity = (capacity + ALIGNED) & ~(size_t)ALIGNED;
     chunk = WARD__NEW(malloc(sizeof *chunk + capacity));
     if (chunk == NULL)
         return NULL;
@@ -58,9 +71,10 @@ void
 ward__arena_done(struct ward_arena *arena)
 {
     while (arena->chunks != NULL) {
-        struct ward__chunk *next = arena->chunks->next;
-        free(arena->chunks);
-        arena->chunks = next;
+        struct ward__chunk *chunk = arena->chunks;
+        arena->chunks = chunk->next;
+        if (!chunk->is_lent)
+            free(chunk);
     }
 }
 

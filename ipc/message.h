@@ -16,7 +16,11 @@ struct ward_arena {
     struct ward__chunk *chunks; /* owned, newest first */
 };
 
-/* `size` bytes that live until the arena is emptied; NULL without memory. */
+/* An empty one's first memory is lent to it: `room`, of `size` bytes, aligned for any object and not
+ * tiny. It is not used any more once the arena is emptied or done. */
+void ward__arena_lend(struct ward_arena *arena, void *room, size_t size);
+/* `size` bytes, aligned for any object, that live until the arena is emptied; NULL without
+ * memory. */
 void *ward__arena_take(struct ward_arena *arena, size_t size);
 /* Empties it, keeping at most one small chunk for the next message. */
 void ward__arena_empty(struct ward_arena *arena);

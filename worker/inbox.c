@@ -15,7 +15,7 @@
 
 /* So much is read at a time, from the first time on that less was full: a worker that is told little
  * needs little memory. */
-enum { READ_SIZE = 64 * 1024, READ_FIRST = 2 * 1024 };
+enum { READ_SIZE = 64 * 1024, READ_FIRST = WARD__INBOX_ROOM };
 
 void
 ward__lane_heard(struct ward__worker *w)

@@ -30,15 +30,27 @@ die_early(int error)
     _exit(error);
 }
 
-static char *
-keep_string(struct ward__worker *w, const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = ward__arena_take(&w->life, size);
+/*
+ * A worker that keeps little touches neither its heap nor what libc notes of it, which it shares
+ * with its parent until then: three pages less for each of a crowd, and for each restart.
+ */
+enum { LIFE_ROOM = 1024, SMALL_STATE = 512 };
 
-    if (copy == NULL)
+/* The program's address sanitizer, if it has one, sees what lies in the heap. */
+extern void __asan_init(void) __attribute__((weak));
+
+static void *
+new_state(struct ward__worker *w, size_t size)
+{
+    void *state;
+
+    if (size > SMALL_STATE || __asan_init != NULL)
+        state = WARD__NEW(calloc(1, size));
+    else if ((state = ward__arena_take(&w->life, size)) != NULL)
+        memset(state, 0, size);
+    if (state == NULL)
         die_early(ENOMEM);
-    return memcpy(copy, text, size);
+    return state;
 }
 
 static void
@@ -60,14 +72,11 @@ take_over(struct ward__worker *w, const struct ward__go *go)
     if (w->behavior == NULL)
         die_early(ENOENT);
     w->receive = w->behavior->receive;
-    w->state =
-        WARD__NEW(calloc(1, w->behavior->state_size > 0 ? w->behavior->state_size : 1));
-    if (w->state == NULL)
-        die_early(ENOMEM);
+    w->state = new_state(w, w->behavior->state_size > 0 ? w->behavior->state_size : 1);
     w->ctx.self = go->self;
     w->ctx.parent = go->parent;
     w->ctx.incarnation = go->incarnation;
-    w->ctx.path = keep_string(w, go->path);
+    w->ctx.path = go->path;
     prctl(PR_SET_NAME, strrchr(w->ctx.path, '/') + 1);
     keep_args(w, go->args);
     w->shutdown_ms = go->shutdown_ms;
@@ -301,6 +310,8 @@ void
 ward__worker_main(int channel, struct ward__page *page)
 {
     static struct ward__worker worker;
+    static uint8_t inbox_room[WARD__INBOX_ROOM];
+    static max_align_t life_room[LIFE_ROOM / sizeof(max_align_t)];
     struct ward__worker *w = &worker;
     struct ward__frame frame;
 
@@ -313,6 +324,8 @@ ward__worker_main(int channel, struct ward__page *page)
                                .stop_reason = ""};
     RB_INIT(&w->accounts);
     ward__framebuf_init(&w->inbox.in, UINT32_MAX);
+    ward__framebuf_lend(&w->inbox.in, inbox_room, sizeof inbox_room);
+    ward__arena_lend(&w->arena, life_room, sizeof life_room);
     TAILQ_INIT(&w->inbox.later);
     ward__crash_watch(page);
     if (page->has_time)
@@ -320,6 +333,8 @@ ward__worker_main(int channel, struct ward__page *page)
 
     if (ward__inbox_next(w, &frame, -1) != 1 || frame.kind != WARD__GO)
         die_early(EPROTO);
+    w->life = w->arena; /* GO lies there */
+    w->arena = (struct ward_arena){NULL};
     take_over(w, &frame.as.go);
     if (w->is_cleanup)
         ward__hooks_finish(w, &(struct ward__finish){frame.as.go.reason, w->failure});

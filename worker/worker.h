@@ -43,6 +43,8 @@ struct ward__request {
  * next; and the memory that the handler's message lies in. What was put off was looked at once and
  * never moves, so a long backlog costs no handler more than a short one.
  */
+enum { WARD__INBOX_ROOM = 1024 }; /* that it begins with */
+
 struct ward__inbox {
     struct ward__framebuf in;
     TAILQ_HEAD(ward__put_off_list, ward__put_off) later; /* owned */
@@ -65,7 +67,7 @@ struct ward__worker {
 
     const ward_behavior *behavior;
     ward_receive receive;
-    void *state; /* owned */
+    void *state;
     ward_bytes args;
     int64_t shutdown_ms;
     const ward_failure *failure; /* that led to this start or to the end */
@@ -73,7 +75,7 @@ struct ward__worker {
 
     const ward_message *hand; /* in hand, or NULL */
     struct ward_arena arena;  /* of the message in hand */
-    struct ward_arena life;   /* of the incarnation */
+    struct ward_arena life;   /* of the incarnation, from GO on */
     struct ward__raise raise;
     char own_reason[WARD_MAX_ID + 1]; /* of ward_stop_self; "" if it was not called */
     bool is_halting;                  /* the host said HALT: begin no message */

@@ -261,6 +261,36 @@ shrink_gives_back_only_what_holds_nothing(void **state)
 }
 
 static void
+room_that_is_lent_holds_what_fits_and_is_never_freed(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size <= stream_size; size++) {
+        struct ward__framebuf buf;
+        uint8_t room[sizeof stream];
+        size_t next = 0, cut = size / 2 + 1;
+        memset(room, 0xee, sizeof room);
+        ward__framebuf_init(&buf, MAXIMUM);
+        ward__framebuf_lend(&buf, room, size);
+        assert_int_equal(ward__framebuf_feed(&buf, stream, cut), 0);
+        assert_ptr_equal(buf.data, room);
+        if (size < stream_size) {
+            ward__fault_arm(WARD__ROLE_HOST, 1, ENOMEM);
+            assert_int_equal(ward__framebuf_feed(&buf, stream + cut, stream_size - cut),
+                             -ENOMEM);
+            ward__fault_disarm();
+            assert_int_equal(ward__framebuf_held(&buf), cut);
+        }
+        put(&buf, cut, stream_size, size % 2 == 0);
+        take_frames(&buf, &next);
+        assert_int_equal(next, FRAMES);
+        for (size_t at = size; at < sizeof room; at++)
+            assert_int_equal(room[at], 0xee);
+        ward__framebuf_done(&buf);
+        assert_null(buf.data);
+    }
+}
+
+static void
 lengths_are_little_endian(void **state)
 {
     uint8_t prefix[WARD__FRAME_PREFIX];
@@ -287,6 +317,7 @@ main(void)
         cmocka_unit_test(a_length_above_the_maximum_allocates_nothing),
         cmocka_unit_test(without_memory_nothing_is_lost_and_it_goes_on_later),
         cmocka_unit_test(shrink_gives_back_only_what_holds_nothing),
+        cmocka_unit_test(room_that_is_lent_holds_what_fits_and_is_never_freed),
         cmocka_unit_test(lengths_are_little_endian),
     };
 

@@ -4,6 +4,8 @@
 #include <float.h>
 #include <limits.h>
 #include <math.h>
+#include <stdalign.h>
+#include <stddef.h>
 
 #include <ward/builder.h>
 #include <ward/error.h>
@@ -404,12 +406,42 @@ pieces_of_an_arena_are_aligned_and_apart(void **state)
         sizes[i] = 1 + random_below(&random, i % 50 == 0 ? 9000 : 100);
         pieces[i] = ward__arena_take(&arena, sizes[i]);
         assert_non_null(pieces[i]);
-        assert_int_equal((uintptr_t)pieces[i] % 8, 0);
+        assert_int_equal((uintptr_t)pieces[i] % alignof(max_align_t), 0);
         memset(pieces[i], (int)(i & 0xff), sizes[i]);
     }
     for (size_t i = 0; i < COUNT_OF(pieces); i++)
         for (size_t at = 0; at < sizes[i]; at++)
             assert_int_equal(pieces[i][at], i & 0xff);
+}
+
+static void
+what_is_lent_to_an_arena_comes_first_and_is_never_freed(void **state)
+{
+    max_align_t room[512 / sizeof(max_align_t)];
+    uint8_t *end = (uint8_t *)(room + COUNT_OF(room)), *pieces[60];
+    size_t inside = 0;
+
+    (void)state;
+    ward__arena_lend(&arena, room, sizeof room);
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+        pieces[i] = ward__arena_take(&arena, 40);
+        assert_int_equal((uintptr_t)pieces[i] % alignof(max_align_t), 0);
+        memset(pieces[i], (int)i, 40);
+        if (pieces[i] > (uint8_t *)room && pieces[i] < end) {
+            assert_true(pieces[i] + 40 <= end);
+            inside++;
+            assert_int_equal(inside, i + 1);
+        }
+    }
+    assert_in_range(inside, 8, 11);
+    for (size_t i = 0; i < COUNT_OF(pieces); i++)
+        for (size_t at = 0; at < 40; at++)
+            assert_int_equal(pieces[i][at], i);
+    ward__arena_clear(&arena);
+    assert_null(arena.chunks);
+    ward__arena_lend(&arena, room, sizeof room);
+    ward__arena_done(&arena);
+    assert_null(arena.chunks);
 }
 
 static void
@@ -516,6 +548,7 @@ main(void)
         TEST(strings_of_every_size_end_in_a_nul_and_stay_until_the_arena_is_cleared),
         TEST(a_small_arena_is_used_again),
         TEST(pieces_of_an_arena_are_aligned_and_apart),
+        TEST(what_is_lent_to_an_arena_comes_first_and_is_never_freed),
         TEST(a_string_without_memory_is_an_error),
         TEST(what_is_no_array_is_no_message),
         TEST(a_copy_outlives_what_it_was_made_of),
