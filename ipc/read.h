@@ -139,10 +139,16 @@ ward__read_int(struct ward__cursor *in, int64_t min, int64_t max, int64_t *out)
 static inline int
 ward__read_array(struct ward__cursor *in, uint32_t *count)
 {
-    if (in->at == in->end || (*in->at & 0xf0) != 0x90)
-        return ward__read_long_array(in, count);
-    *count = *in->at++ & 0x0f;
-    return 0;
+    struct ward__cursor long_one = *in; /* so that `in` may stay in registers */
+    int result;
+
+    if (in->at < in->end && (*in->at & 0xf0) == 0x90) {
+        *count = *in->at++ & 0x0f;
+        return 0;
+    }
+    result = ward__read_long_array(&long_one, count);
+    *in = long_one;
+    return result;
 }
 
 int ward__read_bytes(struct ward__cursor *in, ward_bytes *out); /* str or bin */

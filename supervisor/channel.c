@@ -188,21 +188,22 @@ ward__channel_is_backed_up(const struct ward__channel *channel)
     return ward__channel_unsaid(channel) > LANE_MUCH;
 }
 
-/* What comes next: the rest of a torn message alone, or the lane and messages behind it. So many bytes are
- * of the lane. */
+/* What comes next: the lane and messages behind it, or, before the lane, the rest of a torn
+ * message alone. So many bytes are of the lane. */
 static int
 next_pieces(struct ward__channel *channel, struct ward__mailbox *box,
             struct iovec pieces[3], size_t *of_lane)
 {
-    bool is_torn = box != NULL && ward__mailbox_is_torn(box);
+    size_t unsaid = ward__channel_unsaid(channel);
+    bool waits = box != NULL && ward__mailbox_is_torn(box) && unsaid > 0;
     int count = 0;
 
-    *of_lane = is_torn ? 0 : ward__channel_unsaid(channel);
+    *of_lane = waits ? 0 : unsaid;
     if (*of_lane > 0)
         pieces[count++] =
             (struct iovec){channel->lane.data + channel->lane_written, *of_lane};
     if (box != NULL)
-        count += ward__mailbox_unsent(box, is_torn ? 0 : WRITE_SIZE, pieces + count);
+        count += ward__mailbox_unsent(box, waits ? 0 : WRITE_SIZE, pieces + count);
     return count;
 }
 

@@ -207,22 +207,16 @@ ward__mailbox_is_torn(const struct ward__mailbox *box)
 int
 ward__mailbox_unsent(const struct ward__mailbox *box, size_t most, struct iovec pieces[2])
 {
-    uint64_t end = box->sent + box->sent_left;
-    size_t size, at, first;
+    uint64_t unsent = box->tail - box->sent;
+    size_t size = box->sent_left, at, first;
 
-    if (box->sends_one_by_one && end == box->sent && box->sent_number > box->done_number)
+    if (unsent == 0 ||
+        (box->sends_one_by_one && size == 0 && box->sent_number > box->done_number))
         return 0;
-    if (!box->sends_one_by_one && box->tail - box->sent <= most)
-        end = box->tail;
-    while (end < box->tail) {
-        size_t next = frame_size(box, end);
-        if (end > box->sent && (box->sends_one_by_one || end + next - box->sent > most))
-            break;
-        end += next;
-    }
-    size = (size_t)(end - box->sent);
     if (size == 0)
-        return 0;
+        size = frame_size(box, box->sent);
+    if (!box->sends_one_by_one && size < most)
+        size = unsent < most ? (size_t)unsent : most;
     at = (size_t)box->sent & (box->capacity - 1);
     first = box->capacity - at < size ? box->capacity - at : size;
     pieces[0] = (struct iovec){box->ring + at, first};

@@ -132,8 +132,8 @@ ward__mailbox_packed(struct ward__mailbox *box, size_t size)
 int ward__mailbox_drop_oldest(struct ward__mailbox *box, uint64_t *number,
                               uint8_t **frame, size_t *size);
 
-/* What is to be written next, at most `most` bytes, in one or two pieces: their count. Whole
- * frames, but for the first, which may have begun; and the first is never cut. */
+/* What is to be written next, in one or two pieces: their count. The rest of the first frame, and
+ * what follows, cut where it may be, up to `most` bytes in all. */
 int ward__mailbox_unsent(const struct ward__mailbox *box, size_t most,
                          struct iovec pieces[2]);
 /* So many of these bytes were written. */

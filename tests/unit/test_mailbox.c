@@ -276,7 +276,7 @@ a_send_may_be_torn_at_every_byte(void **state)
 }
 
 static void
-unsent_gives_whole_frames_and_never_cuts_the_first(void **state)
+unsent_never_cuts_the_first_frame_but_those_behind_it(void **state)
 {
     struct ward__mailbox box = box_of(0, 0);
     uint8_t bytes[400];
@@ -286,14 +286,17 @@ unsent_gives_whole_frames_and_never_cuts_the_first(void **state)
     append(&box, 100);
     append(&box, 100);
     assert_int_equal(unsent(&box, 0, bytes), 100);
-    assert_int_equal(unsent(&box, 199, bytes), 100);
-    assert_int_equal(unsent(&box, 200, bytes), 200);
-    assert_int_equal(unsent(&box, 299, bytes), 200);
-    assert_int_equal(unsent(&box, 300, bytes), 300);
+    assert_int_equal(unsent(&box, 99, bytes), 100);
+    assert_int_equal(unsent(&box, 199, bytes), 199);
+    assert_int_equal(unsent(&box, 299, bytes), 299);
+    assert_int_equal(unsent(&box, 301, bytes), 300);
     ward__mailbox_wrote(&box, 70);
     assert_int_equal(unsent(&box, 0, bytes), 30);
-    assert_int_equal(unsent(&box, 129, bytes), 30);
-    assert_int_equal(unsent(&box, 130, bytes), 130);
+    assert_int_equal(unsent(&box, 129, bytes), 129);
+    ward__mailbox_wrote(&box, 129);
+    assert_int_equal(box.sent_number, 1);
+    assert_int_equal(unsent(&box, 0, bytes), 1);
+    assert_int_equal(unsent(&box, SIZE_MAX, bytes), 101);
     ward__mailbox_done(&box);
 }
 
@@ -556,7 +559,7 @@ main(void)
         cmocka_unit_test(it_grows_while_wrapped),
         cmocka_unit_test(first_byte_is_the_ring_itself_also_across_the_edge),
         cmocka_unit_test(a_send_may_be_torn_at_every_byte),
-        cmocka_unit_test(unsent_gives_whole_frames_and_never_cuts_the_first),
+        cmocka_unit_test(unsent_never_cuts_the_first_frame_but_those_behind_it),
         cmocka_unit_test(rewind_sends_what_is_not_done_again_in_order),
         cmocka_unit_test(freeing_what_was_not_sent_moves_sent_along),
         cmocka_unit_test(bytes_are_limited_to_the_byte),

@@ -118,10 +118,11 @@ step_send(struct list *list, struct ward__mailbox *box, struct random *random)
     struct iovec pieces[2];
     int count = ward__mailbox_unsent(box, most, pieces);
 
-    for (size_t i = at + (expected > 0); i < list->count; i++) {
-        if (expected > 0 && expected + list->sizes[i] > most)
-            break;
-        expected += list->sizes[i];
+    if (expected == 0 && at < list->count)
+        expected = list->sizes[at];
+    if (expected > 0 && expected < most) {
+        size_t all = bytes_between(list, list->done, list->count) - list->sent;
+        expected = all < most ? all : most;
     }
     for (int i = 0; i < count; i++)
         for (size_t j = 0; j < pieces[i].iov_len; j++, offered++) {
