@@ -142,8 +142,10 @@ ward__incarnation_new(struct ward__actor *actor, bool is_cleanup,
         ward__channel_begin(&inc->channel, actor->mailbox.done_number);
     if (inc->pidfd >= 0)
         begin(inc);
-    if (spare != NULL)
+    if (spare != NULL) {
+        ward__poll_expect(inc);
         ward__spares_taken(actor->sys);
+    }
     return 0;
 }
 
@@ -218,6 +220,7 @@ ward__incarnation_spawned(struct ward__incarnation *inc, pid_t pid, int pidfd)
         return;
     }
     ward__spares_want(inc->sys);
+    ward__poll_expect(inc);
     begin(inc);
 }
 
@@ -279,10 +282,13 @@ death_ready(struct ward__io *watcher, int events)
     inc->is_dead = true;
     ward__loop_watch(loop_of(inc), &inc->death_watcher, -1, 0, death_ready);
     ward__incarnation_watch(inc);
-    if (inc->actor != NULL)
-        ward__poll_note(inc);
     if (!inc->has_exit)
         ward__link_reap(&sys->link, inc);
+    if (inc->actor != NULL) {
+        ward__poll_note(inc);
+        if (!inc->has_exit)
+            ward__poll_expect(inc);
+    }
     report_if_over(inc);
     ward__system_pump(sys);
 }
@@ -294,6 +300,7 @@ ward__incarnation_exited(struct ward__incarnation *inc, const struct ward__contr
         inc->actor->lives++; /* the news of its birth was overtaken */
     inc->has_exit = true;
     inc->is_dead = true;
+    ward__poll_came(inc);
     inc->exit = *exit;
     inc->pid = (pid_t)exit->pid;
     ward__loop_watch(loop_of(inc), &inc->death_watcher, -1, 0, death_ready);

@@ -87,6 +87,47 @@ is_brisk(const struct ward__incarnation *inc)
            box->done_number > inc->done_before;
 }
 
+/* ---- who is expected ---- */
+
+/* In a crowd there is always one more, and they need the cores more than the host does. */
+void
+ward__poll_expect(struct ward__incarnation *inc)
+{
+    struct ward__poll *poll = poll_of(inc);
+    bool is_crowd;
+    int64_t now;
+
+    if (poll->cores < 2)
+        return;
+    now = ward__clock_us();
+    is_crowd = now < poll->expected_until || inc->sys->link.unborn > 0;
+    poll->expected = is_crowd ? NULL : inc;
+    poll->expected_until = now + 2 * (int64_t)poll->limit_us;
+}
+
+void
+ward__poll_came(struct ward__incarnation *inc)
+{
+    struct ward__poll *poll = poll_of(inc);
+
+    if (poll->expected != inc)
+        return;
+    poll->expected = NULL;
+    poll->expected_until = 0;
+}
+
+/* It has done the first message that was there for it. */
+static bool
+has_settled(const struct ward__incarnation *inc)
+{
+    const struct ward__mailbox *box = &inc->actor->mailbox;
+
+    return inc->stage == WARD__STAGE_UP && !inc->is_dead &&
+           (box->done_number > inc->done_before || box->sent_number == box->done_number);
+}
+
+/* ---- who is busy ---- */
+
 void
 ward__poll_note(struct ward__incarnation *inc)
 {
@@ -94,6 +135,8 @@ ward__poll_note(struct ward__incarnation *inc)
 
     if (poll->cores < 2)
         return;
+    if (poll->expected == inc && has_settled(inc))
+        ward__poll_came(inc);
     set_busy(inc, is_brisk(inc));
     if (!has_cores(poll))
         while (!TAILQ_EMPTY(&poll->polling))
@@ -107,6 +150,7 @@ ward__poll_note(struct ward__incarnation *inc)
 void
 ward__poll_forget(struct ward__incarnation *inc)
 {
+    ward__poll_came(inc);
     set_busy(inc, false);
     allow(inc, false);
 }
@@ -256,9 +300,23 @@ is_turn_due(struct ward__poll *poll)
     return true;
 }
 
+static bool
+is_expecting(const struct ward_system *sys)
+{
+    const struct ward__poll *poll = &sys->poll;
+
+    return poll->expected != NULL && has_cores(poll) && !sys->turn.is_threaded &&
+           ward__clock_us() < poll->expected_until;
+}
+
 void
 ward__poll_turn(struct ward_system *sys)
 {
+    if (is_expecting(sys)) {
+        sched_yield(); /* to whom the word comes from */
+        ward__loop_turn(&sys->loop, false);
+        return;
+    }
     if (!is_worth_it(sys))
         ward__loop_turn(&sys->loop, true);
     else if (!ward__patience_pays(&sys->poll.patience))

@@ -29,7 +29,9 @@ struct ward__poll {
     struct ward__poll_list polling; /* workers that may; the latest first */
     unsigned polling_count;
     struct ward__patience patience;
-    bool has_favoured; /* whom the host waits for, before another one */
+    struct ward__incarnation *expected; /* borrowed; NULL: nobody, or a crowd */
+    int64_t expected_until;             /* in microseconds; from then on it is not */
+    bool has_favoured;                  /* whom the host waits for, before another one */
     int64_t turned_at; /* when the loop last had its turn, in microseconds */
 };
 
@@ -38,6 +40,11 @@ void ward__poll_init(struct ward__poll *poll, uint32_t limit_us);
 /* Has it a message in flight? After each change; and once more before it is freed. */
 void ward__poll_note(struct ward__incarnation *inc);
 void ward__poll_forget(struct ward__incarnation *inc);
+
+/* A word about a death, or the first words of who was just born, are due any moment: where that is one
+ * process alone, the host stays awake for them, twice as long as it looks. And the word came. */
+void ward__poll_expect(struct ward__incarnation *inc);
+void ward__poll_came(struct ward__incarnation *inc);
 
 /* Whom the host waits for in an ask, if that is somebody else and soon there; or NULL. */
 struct ward__incarnation *ward__poll_awaited_beside(const struct ward__incarnation *inc);

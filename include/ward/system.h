@@ -71,9 +71,9 @@ typedef struct ward_system_options {
     /* So many microseconds the host, while it waits inside a call, and workers look for the next
      * message before they sleep: an exchange without wake-ups takes a third of the time. They do so
      * only where it has paid lately, the host only while a message is under way and a worker only
-     * behind one, and host and workers together only as many as the process has cores. Default 50,
-     * at most 1,000; WARD_ZERO: never. The host does not look with `.threaded`, nor in a loop of
-     * yours. */
+     * behind one, and host and workers together only as many as the process has cores. For news
+     * of one worker alone that died or was born it stays awake twice as long. Default 50, at most
+     * 1,000; WARD_ZERO: never. The host does not look with `.threaded`, nor in a loop of yours. */
     int poll_us;
     /* Milliseconds for the ordered stop of everything, then SIGKILL. Default 10,000. */
     int stop_ms;

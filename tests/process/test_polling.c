@@ -2,7 +2,9 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "ipc/clock.h"
 
@@ -231,6 +233,70 @@ who_always_says_something_keeps_no_deadline_from_its_time(void **state)
     }
 }
 
+enum { SLOW_MS = 400, AWAKE_MOST_MS = 100 };
+
+/* Says so, and takes its time. */
+static ward_next
+dawdle(ward_ctx *ctx, const ward_message *msg)
+{
+    int64_t number;
+
+    if (ward_message_type(msg) == CRASH)
+        return *(volatile int *)0;
+    poll(NULL, 0, SLOW_MS);
+    return ward_get(msg, &number) < 0 ? WARD_UNHANDLED : ward_reply(ctx, number);
+}
+
+static int
+start_slowly(ward_ctx *ctx)
+{
+    (void)ctx;
+    poll(NULL, 0, SLOW_MS);
+    return 0;
+}
+
+static const ward_behavior dawdler = {.name = "dawdler", .receive = dawdle};
+WARD_REGISTER(dawdler);
+static const ward_behavior late_riser = {
+    .name = "late-riser", .receive = dawdle, .pre_start = start_slowly};
+WARD_REGISTER(late_riser);
+
+static int64_t
+processor_ms(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+/* Its first words are expected at any moment, but not for long: when it starts and starts again. */
+static void
+check_sleep_beside(struct harness *h, const ward_behavior *behavior)
+{
+    int64_t begun;
+    ward_ref ref;
+
+    harness_reopen(h, &(ward_system_options){.poll_us = 1000});
+    begun = processor_ms();
+    ref = spawn_up(h,
+                   &(ward_spec){.id = "slow", .behavior = behavior, .strategy = &always});
+    for (int64_t i = 0; i < 3; i++) {
+        assert_result(ward_tell(h->ctx, ref, CRASH), 0);
+        assert_int_equal(ask(h, ref, COUNT, i), i);
+    }
+    assert_in_range(processor_ms() - begun, 0, AWAKE_MOST_MS);
+}
+
+static void
+the_host_sleeps_while_the_one_it_expects_takes_its_time(void **state)
+{
+    struct harness *h = *state;
+
+    check_sleep_beside(h, &dawdler);
+    check_sleep_beside(h, &late_riser);
+}
+
 static void
 a_limit_that_cannot_be_is_refused(void **state)
 {
@@ -251,6 +317,7 @@ main(void)
         TEST(a_crowd_that_is_asked_in_turn_answers),
         TEST(who_answers_at_once_keeps_nobody_else_from_being_heard),
         TEST(who_always_says_something_keeps_no_deadline_from_its_time),
+        TEST(the_host_sleeps_while_the_one_it_expects_takes_its_time),
         TEST(a_limit_that_cannot_be_is_refused),
     };
 
