@@ -23,7 +23,9 @@ struct ward__chunk {
     _Alignas(max_align_t) char data[];
 };
 
-enum { CHUNK_SIZE = 1024, ALIGNED = alignof(max_align_t) - 1 };
+enum { CHUNK_SIZE = 1024, ALIGNMENT = alignof(max_align_t) };
+
+static_assert(CHUNK_SIZE % ALIGNMENT == 0, "a chunk holds whole pieces");
 
 void
 ward__arena_lend(struct ward_arena *arena, void *room, size_t size)
@@ -39,14 +41,14 @@ void *
 ward__arena_take(struct ward_arena *arena, size_t size)
 {
     struct ward__chunk *chunk = arena->chunks;
-    size_t capacity = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+    size_t capacity;
 
-    size = (size + ALIGNED) & ~(size_t)ALIGNED;
+    size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     if (chunk != NULL && size <= chunk->capacity - chunk->used) {
         chunk->used += size;
         return chunk->data + chunk->used - size;
     }
-    capacity = (capacity + ALIGNED) & ~(size_t)ALIGNED;
+    capacity = size > CHUNK_SIZE ? size : CHUNK_SIZE;
     chunk = WARD__NEW(malloc(sizeof *chunk + capacity));
     if (chunk == NULL)
         return NULL;

@@ -3,11 +3,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
 
 #include <ward/error.h>
 
-#include "ipc/fault.h"
 #include "supervisor/incarnation.h"
 #include "supervisor/intake.h"
 #include "supervisor/life.h"

@@ -27,13 +27,52 @@ ward__poll_init(struct ward__poll *poll, uint32_t limit_us)
     TAILQ_INIT(&poll->polling);
 }
 
-/* ---- which workers may ---- */
-
 static struct ward__poll *
 poll_of(const struct ward__incarnation *inc)
 {
     return &inc->sys->poll;
 }
+
+/* ---- who is expected ---- */
+
+/* In a crowd there is always one more, and they need the cores more than the host does. */
+void
+ward__poll_expect(struct ward__incarnation *inc)
+{
+    struct ward__poll *poll = poll_of(inc);
+    bool is_crowd;
+    int64_t now;
+
+    if (poll->cores < 2)
+        return;
+    now = ward__clock_us();
+    is_crowd = now < poll->expected_until || inc->sys->link.unborn > 0;
+    poll->expected = is_crowd ? NULL : inc;
+    poll->expected_until = now + 2 * (int64_t)poll->limit_us;
+}
+
+void
+ward__poll_came(struct ward__incarnation *inc)
+{
+    struct ward__poll *poll = poll_of(inc);
+
+    if (poll->expected != inc)
+        return;
+    poll->expected = NULL;
+    poll->expected_until = 0;
+}
+
+/* It has done the first message that was there for it. */
+static bool
+has_settled(const struct ward__incarnation *inc)
+{
+    const struct ward__mailbox *box = &inc->actor->mailbox;
+
+    return inc->stage == WARD__STAGE_UP && !inc->is_dead &&
+           (box->done_number > inc->done_before || box->sent_number == box->done_number);
+}
+
+/* ---- which workers may ---- */
 
 static void
 allow(struct ward__incarnation *inc, bool may_poll)
@@ -86,47 +125,6 @@ is_brisk(const struct ward__incarnation *inc)
            inc->doom == WARD__DOOM_NONE && box->sent_number > box->done_number &&
            box->done_number > inc->done_before;
 }
-
-/* ---- who is expected ---- */
-
-/* In a crowd there is always one more, and they need the cores more than the host does. */
-void
-ward__poll_expect(struct ward__incarnation *inc)
-{
-    struct ward__poll *poll = poll_of(inc);
-    bool is_crowd;
-    int64_t now;
-
-    if (poll->cores < 2)
-        return;
-    now = ward__clock_us();
-    is_crowd = now < poll->expected_until || inc->sys->link.unborn > 0;
-    poll->expected = is_crowd ? NULL : inc;
-    poll->expected_until = now + 2 * (int64_t)poll->limit_us;
-}
-
-void
-ward__poll_came(struct ward__incarnation *inc)
-{
-    struct ward__poll *poll = poll_of(inc);
-
-    if (poll->expected != inc)
-        return;
-    poll->expected = NULL;
-    poll->expected_until = 0;
-}
-
-/* It has done the first message that was there for it. */
-static bool
-has_settled(const struct ward__incarnation *inc)
-{
-    const struct ward__mailbox *box = &inc->actor->mailbox;
-
-    return inc->stage == WARD__STAGE_UP && !inc->is_dead &&
-           (box->done_number > inc->done_before || box->sent_number == box->done_number);
-}
-
-/* ---- who is busy ---- */
 
 void
 ward__poll_note(struct ward__incarnation *inc)
@@ -201,11 +199,9 @@ ward__poll_looks_elsewhere(struct ward__incarnation *inc)
 /* ---- the host ---- */
 
 static bool
-is_worth_it(const struct ward_system *sys)
+is_worth_it(const struct ward__poll *poll)
 {
-    const struct ward__poll *poll = &sys->poll;
-
-    return poll->busy_count > 0 && has_cores(poll) && !sys->turn.is_threaded;
+    return poll->busy_count > 0 && has_cores(poll);
 }
 
 /* What the page says already, and the socket repeats, is taken from there while the worker is at
@@ -301,23 +297,25 @@ is_turn_due(struct ward__poll *poll)
 }
 
 static bool
-is_expecting(const struct ward_system *sys)
+is_expecting(const struct ward__poll *poll)
 {
-    const struct ward__poll *poll = &sys->poll;
-
-    return poll->expected != NULL && has_cores(poll) && !sys->turn.is_threaded &&
+    return poll->expected != NULL && has_cores(poll) &&
            ward__clock_us() < poll->expected_until;
+}
+
+static void
+stay_awake(struct ward_system *sys)
+{
+    sched_yield(); /* to whom the word comes from */
+    ward__loop_turn(&sys->loop, false);
 }
 
 void
 ward__poll_turn(struct ward_system *sys)
 {
-    if (is_expecting(sys)) {
-        sched_yield(); /* to whom the word comes from */
-        ward__loop_turn(&sys->loop, false);
-        return;
-    }
-    if (!is_worth_it(sys))
+    if (is_expecting(&sys->poll))
+        stay_awake(sys);
+    else if (!is_worth_it(&sys->poll))
         ward__loop_turn(&sys->loop, true);
     else if (!ward__patience_pays(&sys->poll.patience))
         sleep_and_learn(sys);

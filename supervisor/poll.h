@@ -51,7 +51,8 @@ struct ward__incarnation *ward__poll_awaited_beside(const struct ward__incarnati
 /* True: what is there of that one was handled instead, and this one may be gone. */
 bool ward__poll_looks_elsewhere(struct ward__incarnation *inc);
 
-/* Waits until something is due and does it: looks first, if that may pay, then turns the loop. */
+/* Waits until something is due and does it: looks first, if that may pay, then turns the loop.
+ * Not where a thread of ward's own does. */
 void ward__poll_turn(struct ward_system *sys);
 
 #endif

@@ -38,13 +38,13 @@ struct ward__request {
     void *user;
 };
 
+enum { WARD__INBOX_ROOM = 1024 }; /* that an inbox begins with */
+
 /*
  * Frames received: those being read; those put off while a handler waits for an answer, which come
  * next; and the memory that the handler's message lies in. What was put off was looked at once and
  * never moves, so a long backlog costs no handler more than a short one.
  */
-enum { WARD__INBOX_ROOM = 1024 }; /* that it begins with */
-
 struct ward__inbox {
     struct ward__framebuf in;
     TAILQ_HEAD(ward__put_off_list, ward__put_off) later; /* owned */
