@@ -7,6 +7,7 @@
 #include "bench/figures.h"
 #include "bench/ours.h"
 #include "bench/raw_crowd.h"
+#include "bench/raw_served.h"
 #include "bench/tree.h"
 
 /* ---- many at once ---- */
@@ -31,7 +32,9 @@ const struct bench_figure bench_crowd_start = {
     .lines = {{"crowd_start", "ms", 0.8, false}},
     .count = 8000,
     .tiny_count = 20,
-    .contenders = {{"ward", crowd_start}, {"bare forks", raw_crowd_start}},
+    .contenders = {{"ward", crowd_start},
+                   {"bare forks", raw_crowd_start},
+                   {"raw, forked elsewhere", raw_served_start}},
 };
 
 /* All but the workers are above them; zygote and fork server are counted with the host. */
@@ -142,7 +145,10 @@ const struct bench_figure bench_crowd_restart = {
     .lines = {{"crowd_restart", "us", 1.2, false}},
     .count = 8001,
     .tiny_count = 20,
-    .contenders = {{"ward", restart_in_crowd}, {"ward, one worker", restart_alone}},
+    .contenders = {{"ward", restart_in_crowd},
+                   {"ward, one worker", restart_alone},
+                   {"raw, as many", raw_served_restart_in_crowd},
+                   {"raw, one child", raw_served_restart_alone}},
 };
 
 /* ---- all dead at once ---- */
@@ -214,5 +220,6 @@ const struct bench_figure bench_storm = {
     .tiny_count = 20,
     .contenders = {{"ward", storm},
                    {"bare re-forks, a parent a core", raw_storm},
-                   {"bare re-forks, one parent", raw_storm_one}},
+                   {"bare re-forks, one parent", raw_storm_one},
+                   {"raw, forked elsewhere", raw_served_storm}},
 };

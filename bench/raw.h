@@ -1,7 +1,7 @@
 /*
  * Raw: the same work by system calls alone, in C, with nothing around: the limit.
  *
- * Used by: figures.c. Uses: bench.h.
+ * Used by: asks.c, quiet.c, spawns.c, tells.c. Uses: bench.h.
  */
 #ifndef WARD_BENCH_RAW_H
 #define WARD_BENCH_RAW_H
@@ -36,9 +36,6 @@ int raw_restart_in_a_row(const struct bench_size *size, double *values);
 /* Of these two the death alone, until it is reaped. */
 int raw_death(const struct bench_size *size, double *values);
 int raw_death_in_a_row(const struct bench_size *size, double *values);
-/* The same as raw_restart by three processes, one of which forks and reaps: the next child waits
- * already. */
-int raw_restart_ahead(const struct bench_size *size, double *values);
 /* The same as raw_restart in a process of 4 GB. */
 int raw_restart_4gb(const struct bench_size *size, double *values);
 /* fork to first byte; microseconds, the median. */
