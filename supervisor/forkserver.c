@@ -32,8 +32,11 @@
  */
 
 enum { HOST_ENDS_MS = 1000, ZYGOTE_ENDS_MS = 500 };
-/* So many deaths in a row, then others have their turn. */
-enum { ROW_MOST = 64 };
+/* So many deaths in a row, or requests, then others have their turn. */
+enum { ROW_MOST = 64, REQUESTS_MOST = 16 };
+/* With so many pidfds that the host has not taken it is asked for no more: each fork copies them, and
+ * its child closes them. */
+enum { HELD_MOST = 64 };
 enum { SWEEP_AFTER_MS = 50, SWEEP_AGAIN_MS = 10, SWEEP_SELDOM_MS = 1000 };
 
 /* One worker, from the request until the host has been told of its end. */
@@ -49,6 +52,7 @@ struct child {
 };
 
 RB_HEAD(children, child);
+TAILQ_HEAD(news, child);
 
 struct server {
     int control;
@@ -58,8 +62,9 @@ struct server {
     struct ward__setup *setup;
     struct ward__roster roster; /* their records */
     struct children children;
-    TAILQ_HEAD(news, child) news;
-    int64_t sweep_at; /* 0: none is due */
+    struct news births, deaths; /* not yet told */
+    int held;                   /* pidfds of births */
+    int64_t sweep_at;           /* 0: none is due */
     int64_t sweep_pause;
 };
 
@@ -81,6 +86,20 @@ find(struct server *s, pid_t pid)
 
 /* ---- news for the host ---- */
 
+/* A death that overtakes the news of its birth is told in its place. */
+static struct news *
+queue_of(struct server *s, const struct child *child)
+{
+    return child->pidfd >= 0 ? &s->births : &s->deaths;
+}
+
+/* Births first: they hold descriptors. */
+static struct child *
+next_news(struct server *s)
+{
+    return TAILQ_EMPTY(&s->births) ? TAILQ_FIRST(&s->deaths) : TAILQ_FIRST(&s->births);
+}
+
 static void
 tell(struct server *s, struct child *child, struct ward__control news, bool is_over)
 {
@@ -88,7 +107,7 @@ tell(struct server *s, struct child *child, struct ward__control news, bool is_o
     child->news = news;
     child->is_over = is_over;
     if (!child->is_news)
-        TAILQ_INSERT_TAIL(&s->news, child, queued);
+        TAILQ_INSERT_TAIL(queue_of(s, child), child, queued);
     child->is_news = true;
 }
 
@@ -105,7 +124,7 @@ send_news(struct server *s)
 {
     struct child *child;
 
-    while ((child = TAILQ_FIRST(&s->news)) != NULL) {
+    while ((child = next_news(s)) != NULL) {
         size_t fds = child->pidfd >= 0 ? 1 : 0;
         int result = ward__packet_send(s->control, &child->news, sizeof child->news,
                                        &child->pidfd, fds);
@@ -114,8 +133,9 @@ send_news(struct server *s)
         if (result == -EAGAIN || result == -ETOOMANYREFS || result == -ENOBUFS ||
             result == -ENOMEM || result == -EMFILE)
             return;
-        TAILQ_REMOVE(&s->news, child, queued);
+        TAILQ_REMOVE(queue_of(s, child), child, queued);
         child->is_news = false;
+        s->held -= child->pidfd >= 0;
         ward__fd_close(&child->pidfd);
         if (child->is_over)
             forget(s, child);
@@ -285,6 +305,7 @@ spawn_child(struct server *s, struct child *child, int *fds, size_t fd_count)
     }
     child->pid = pid;
     child->pidfd = pidfd;
+    s->held++;
     RB_INSERT(children, &s->children, child);
     return 0;
 }
@@ -346,7 +367,7 @@ end_with_host(struct server *s)
 static void
 read_requests(struct server *s)
 {
-    for (int i = 0; i < 16; i++) { /* then the dead have their turn */
+    for (int i = 0; i < REQUESTS_MOST; i++) {
         struct ward__control request;
         int fds[WARD__FDS_MAX];
         size_t fd_count = 0;
@@ -385,13 +406,13 @@ static void
 turn(struct server *s)
 {
     struct pollfd polled[POLL_COUNT] = {
-        [POLL_CONTROL] = {.fd = s->control, .events = POLLIN},
+        [POLL_CONTROL] = {.fd = s->control, .events = s->held < HELD_MOST ? POLLIN : 0},
         [POLL_HOST] = {.fd = s->host_pidfd, .events = POLLIN},
         [POLL_ZYGOTE] = {.fd = s->zygote_pidfd, .events = POLLIN},
         [POLL_SIGNALS] = {.fd = s->signals, .events = POLLIN},
     };
 
-    if (!TAILQ_EMPTY(&s->news))
+    if (next_news(s) != NULL)
         polled[POLL_CONTROL].events |= POLLOUT;
     if (WARD__SYS(poll(polled, POLL_COUNT, pause_until_sweep(s))) < 0)
         return;
@@ -415,7 +436,8 @@ ward__forkserver_main(int control, int host_pidfd, pid_t zygote)
     sigset_t children_only;
 
     ward__role = WARD__ROLE_FORKSERVER;
-    TAILQ_INIT(&server.news);
+    TAILQ_INIT(&server.births);
+    TAILQ_INIT(&server.deaths);
     ward__roster_init(&server.roster, sizeof(struct child));
     RB_INIT(&server.children);
     prctl(PR_SET_NAME, "ward-forkserver");

@@ -85,6 +85,7 @@ struct ward__incarnation {
     bool is_queued;
     TAILQ_ENTRY(ward__incarnation) queued;
     struct ward__timer answer_deadline;
+    uint8_t answer_delays; /* how often that was put off */
     struct ward__stall stall;
 };
 

@@ -18,7 +18,7 @@
 #include "supervisor/process.h"
 #include "supervisor/system.h"
 
-enum { ANSWER_MS = 5000, SERVE_MS = 2000, CLOSE_MS = 2000 };
+enum { ANSWER_MS = 5000, ANSWER_DELAYS = 12, SERVE_MS = 2000, CLOSE_MS = 2000 };
 enum { RETRY_FIRST_MS = 10, RETRY_MOST_MS = 1000 };
 enum { LOSSES_MAX = 3, LOSSES_WITHIN_MS = 60000 };
 
@@ -144,13 +144,28 @@ ward__link_close(struct ward__link *link)
 
 /* ---- questions ---- */
 
+static void no_answer(struct ward__timer *timer);
+
+static void
+await_answer(struct ward__link *link, struct ward__incarnation *inc)
+{
+    ward__timer_set(&link->sys->loop, &inc->answer_deadline, ward__clock_ms() + ANSWER_MS,
+                    no_answer);
+}
+
+/* One that answers others is not stuck: it may be the host that did not listen for long, and reads now
+ * what has come meanwhile. But an answer can be lost, too, and then none of the others ends the wait. */
 static void
 no_answer(struct ward__timer *timer)
 {
-    struct ward__link *link = &incarnation_of_deadline(timer)->sys->link;
+    struct ward__incarnation *inc = incarnation_of_deadline(timer);
+    struct ward__link *link = &inc->sys->link;
 
-    if (link->is_up)
-        ward__pidfd_kill(link->server.pidfd, SIGKILL); /* it is stuck: another one */
+    if (ward__clock_ms() - link->heard_at < ANSWER_MS &&
+        inc->answer_delays++ < ANSWER_DELAYS)
+        await_answer(link, inc);
+    else if (link->is_up)
+        ward__pidfd_kill(link->server.pidfd, SIGKILL); /* another one, then */
 }
 
 static int
@@ -282,8 +297,8 @@ send_queue(struct ward__link *link)
             break;
         TAILQ_REMOVE(&link->queue, inc, queued);
         inc->is_queued = false;
-        ward__timer_set(&link->sys->loop, &inc->answer_deadline,
-                        ward__clock_ms() + ANSWER_MS, no_answer);
+        inc->answer_delays = 0;
+        await_answer(link, inc);
     }
     if (result == -ETOOMANYREFS || result == -ENOBUFS || result == -ENOMEM ||
         result == -EMFILE)
@@ -413,6 +428,7 @@ control_ready(struct ward__io *watcher, int events)
             break; /* nothing more; or it is gone, and its pidfd says so */
         for (size_t extra = 1; extra < fd_count; extra++)
             ward__fd_close(&fds[extra]);
+        link->heard_at = ward__clock_ms();
         take_answer(link, &news, fd_count > 0 ? fds[0] : -1);
     }
     send_queue(link);

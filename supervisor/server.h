@@ -28,6 +28,7 @@ struct ward__link {
     struct ward__slots incarnations; /* all there are, by the number of their request */
     TAILQ_HEAD(ward__link_queue, ward__incarnation) queue; /* have something to ask */
     size_t unborn;                    /* requests to make a process without an answer */
+    int64_t heard_at;                 /* when it last answered anything */
     struct ward__incarnation *asking; /* borrowed: the request being made */
     int refusal;                      /* its result */
     struct ward__window losses;

@@ -51,12 +51,15 @@ die_with_parent(struct ward__spawn_record *record)
     return 0;
 }
 
-/* Away from the numbers that are promised to the actor. */
+/* Away from the numbers that are promised to the actor, if it has one of them. */
 static int
 lift(int *fd, int lowest)
 {
-    int lifted = WARD__SYS(fcntl(*fd, F_DUPFD_CLOEXEC, lowest));
+    int lifted;
 
+    if (*fd >= lowest)
+        return 0;
+    lifted = WARD__SYS(fcntl(*fd, F_DUPFD_CLOEXEC, lowest));
     if (lifted < 0)
         return -errno;
     close(*fd);
@@ -71,11 +74,10 @@ arrange_descriptors(struct ward__spawn_record *record)
 {
     int first = 3;
     int behind = first + (int)record->fd_count;
-    int spare = behind + 1 + WARD__FDS_MAX;
-    int result = lift(&record->channel, spare);
+    int result = lift(&record->channel, behind + 1);
 
     for (size_t i = 0; result == 0 && i < record->fd_count; i++)
-        result = lift(&record->fds[i], spare);
+        result = lift(&record->fds[i], behind + 1);
     if (result < 0)
         return result;
     for (size_t i = 0; i < record->fd_count; i++)

@@ -199,6 +199,25 @@ free_it(struct harness *h, const ward_message *msg)
     ward_system_free(h->sys);
 }
 
+/* More than the host takes in at a time lies in its socket meanwhile, and more than that waits behind. */
+static void
+a_host_that_was_away_keeps_its_fork_server(void **state)
+{
+    enum { CROWD = 450, AWAY_MS = 5500 };
+    struct harness *h = *state;
+
+    for (int i = 0; i < CROWD; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "%d", i);
+        spawn(h, &(ward_spec){.id = id, .behavior = &actor});
+    }
+    ward_run_for(h->sys, 1);
+    poll(NULL, 0, AWAY_MS);
+    settle(h);
+    assert_no_event(h, WARD_EVENT_FORKSERVER_LOST, NULL);
+    assert_int_equal(count_events(h, WARD_EVENT_STARTED, NULL), CROWD);
+}
+
 static void
 system_can_be_freed_in_a_callback(void **state)
 {
@@ -251,6 +270,7 @@ main(void)
         TEST(two_hundred_lives_leave_nothing_behind),
         TEST(own_loop_ends_with_1_after_a_stop),
         TEST(own_loop_ends_with_the_failure_of_the_system),
+        TEST(a_host_that_was_away_keeps_its_fork_server),
         TEST(system_can_be_freed_in_a_callback),
         TEST(calls_in_a_forked_child_are_refused),
         TEST(message_that_takes_too_long_ends_the_worker),
