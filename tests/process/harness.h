@@ -156,6 +156,13 @@ void assert_no_event(struct harness *h, ward_event_kind kind, const char *path);
 _Noreturn void fail_with_log_at(struct harness *h, const char *file, int line,
                                 const char *format, ...) WARD_PRINTF(4, 5);
 
+/* Where a test depends on time, and this machine had none for it again and again. */
+#define skip_as_too_busy()                                                               \
+    do {                                                                                 \
+        print_message("skipped: this machine is too busy to say\n");                     \
+        skip();                                                                          \
+    } while (0)
+
 /* Results by name: "got EAGAIN, expected 0". */
 #define assert_result(got, expected)                                                     \
     assert_result_at((got), (expected), __FILE__, __LINE__)
