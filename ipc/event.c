@@ -16,6 +16,7 @@ int
 ward_event_format(const ward_event *event, char *buffer, size_t size)
 {
     const char *name = ward_event_name(event->kind);
+    const char *text = event->text != NULL ? event->text : "";
     char failure[512] = "";
 
     if (event->failure != NULL)
@@ -25,16 +26,17 @@ ward_event_format(const ward_event *event, char *buffer, size_t size)
         return snprintf(buffer, size, "%s %s, %s: %s", path_of(event), name,
                         ward_directive_name(event->directive), failure);
     case WARD_EVENT_DEAD_LETTER:
-        return snprintf(buffer, size, "%s %s, %s: message %" PRId64, path_of(event), name,
-                        ward_letter_name(event->letter),
-                        ward_message_type(event->message));
+        return snprintf(buffer, size, "%s %s, %s: message %" PRId64 "%s%s",
+                        path_of(event), name, ward_letter_name(event->letter),
+                        ward_message_type(event->message), text[0] != '\0' ? " of " : "",
+                        text);
     case WARD_EVENT_STOPPED:
     case WARD_EVENT_EXITED:
     case WARD_EVENT_BUDGET_LOW:
     case WARD_EVENT_CHANGED:
     case WARD_EVENT_LOG:
         return snprintf(buffer, size, "%s #%" PRIu32 " %s: %s", path_of(event),
-                        event->incarnation, name, event->text);
+                        event->incarnation, name, text);
     case WARD_EVENT_EVENTS_LOST:
         return snprintf(buffer, size, "%s: %" PRIu64, name, event->count);
     default:

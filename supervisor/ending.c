@@ -136,7 +136,7 @@ ward__actor_conclude(struct ward__actor *actor)
     ward_end end = end_of(actor);
     bool is_ignored = actor->node.why == WARD__ENDED_IGNORED;
 
-    ward__post_bury(actor, WARD_LETTER_STOPPED);
+    ward__post_bury(actor);
     ward__asks_fail_all(actor, -WARD_ESTOPPED);
     if (actor->behavior == NULL && actor->node.why == WARD__ENDED_UNSTARTED)
         ward__actor_tell_failed(actor);

@@ -22,9 +22,19 @@ doubled(uint32_t n)
     return delay < DELAY_MOST_MS ? delay : DELAY_MOST_MS;
 }
 
+/* What it used up in a life that is over does not count; till then everybody can see it. */
+static void
+forget_last_life(struct ward__node *node)
+{
+    node->restarts = node->failed_starts = node->spawn_errors = 0;
+    ward__budget_clear(&node->budget);
+}
+
 void
 ward__node_start(struct ward__engine *e, struct ward__node *node)
 {
+    if (node->state == WARD__NODE_ABSENT)
+        forget_last_life(node);
     node->goal = WARD__GOAL_NONE;
     node->must_exit = false;
     node->owes_post_stop = false;
@@ -133,8 +143,6 @@ ward__node_leave(struct ward__engine *e, struct ward__node *node)
     ward__group_forget(node);
     if (is_kept(node)) {
         node->lives_over++;
-        node->restarts = node->failed_starts = node->spawn_errors = 0;
-        ward__budget_clear(&node->budget);
         ward__node_enter(e, node, WARD__NODE_ABSENT);
         return;
     }

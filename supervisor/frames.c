@@ -135,8 +135,7 @@ handle_reply(struct ward__incarnation *inc, const struct ward__frame *frame)
     struct ward_system *sys = inc->sys;
 
     if (ward__ask_answer(sys, reply->sender, reply->values) < 0)
-        ward__post_dead(sys, WARD_LETTER_LATE_REPLY, reply->sender, NULL, WARD_REPLY,
-                        reply->values);
+        ward__post_late_reply(sys, reply->sender, inc->actor->path, reply->values);
 }
 
 /* A child of the sender's, or of a supervisor: validated as one of the host's would be. */

@@ -369,6 +369,15 @@ ward__post_dead(struct ward_system *sys, ward_letter why, ward_ref to, const cha
 }
 
 void
+ward__post_late_reply(struct ward_system *sys, ward_ref to, const char *by,
+                      ward_raw values)
+{
+    ward_event event = {.actor = to, .letter = WARD_LETTER_LATE_REPLY, .text = by};
+
+    post_dead(sys, &event, WARD_REPLY, values, 0);
+}
+
+void
 ward__post_dead_frame(struct ward__actor *actor, ward_letter why, const uint8_t *frame,
                       size_t size)
 {
@@ -394,23 +403,41 @@ ward__post_unhandled(struct ward_system *sys, int64_t type, ward_ref sender,
     ward__post_dead(sys, WARD_LETTER_UNHANDLED, sys->ctx.self, "/", type, values);
 }
 
-void
-ward__post_bury(struct ward__actor *actor, ward_letter why)
+/* The next incarnation was to try it again, and there is none. */
+static bool
+has_killed(struct ward__mailbox *box)
+{
+    return *ward__mailbox_first_byte(box, WARD__ATTEMPT_AT) > 0;
+}
+
+static void
+bury_first(struct ward__actor *actor, ward_letter why)
 {
     struct ward__mailbox *box = &actor->mailbox;
     uint8_t *frame;
     size_t size;
 
-    ward__mailbox_rewind(box);
-    while (ward__mailbox_count(box) > 0) {
-        if (ward__mailbox_first(box, &frame, &size) == 0) {
-            ward__post_dead_frame(actor, why, frame, size);
-            free(frame);
-        } else {
-            actor->sys->notices.lost++;
-        }
-        ward__mailbox_free_to(box, box->done_number + 1);
+    if (ward__mailbox_first(box, &frame, &size) == 0) {
+        ward__post_dead_frame(actor, why, frame, size);
+        free(frame);
+    } else {
+        actor->sys->notices.lost++;
     }
+    ward__mailbox_free_to(box, box->done_number + 1);
+}
+
+void
+ward__post_bury(struct ward__actor *actor)
+{
+    struct ward__mailbox *box = &actor->mailbox;
+
+    ward__mailbox_rewind(box);
+    if (ward__mailbox_count(box) > 0 && has_killed(box)) {
+        bury_first(actor, WARD_LETTER_POISON);
+        ward__asks_incarnation_over(actor, -WARD_ECRASHED);
+    }
+    while (ward__mailbox_count(box) > 0)
+        bury_first(actor, WARD_LETTER_STOPPED);
 }
 
 /* ---- who waits for room ---- */

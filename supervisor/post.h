@@ -43,6 +43,10 @@ bool ward__post_is_half_empty(const struct ward__actor *to);
 void ward__post_dead(struct ward_system *sys, ward_letter why, ward_ref to,
                      const char *path, int64_t type, ward_raw values);
 
+/* The same for an answer that nobody waits for any more; `by`: the path of who gave it. */
+void ward__post_late_reply(struct ward_system *sys, ward_ref to, const char *by,
+                           ward_raw values);
+
 /* The same for a MESSAGE frame, prefix included. */
 void ward__post_dead_frame(struct ward__actor *actor, ward_letter why,
                            const uint8_t *frame, size_t size);
@@ -51,8 +55,9 @@ void ward__post_dead_frame(struct ward__actor *actor, ward_letter why,
 void ward__post_unhandled(struct ward_system *sys, int64_t type, ward_ref sender,
                           ward_raw values);
 
-/* Everything that is left in the mailbox becomes dead letters. */
-void ward__post_bury(struct ward__actor *actor, ward_letter why);
+/* Everything that is left in the mailbox becomes dead letters: one that was to be tried again is poison,
+ * the others were stopped. */
+void ward__post_bury(struct ward__actor *actor);
 
 /* There may be room: the host, which was refused, is told, and senders get credit. If not, the
  * worker is to ring. */

@@ -75,6 +75,17 @@ is_coming_back(const struct ward__node *node)
            (node->goal == WARD__GOAL_HOLD && node->parent->trigger == node);
 }
 
+/* -1: it does not come back. Where it came back at once, it is on its way by now. */
+static int64_t
+pause_of(const struct ward__actor *actor, const ward_event *event)
+{
+    if (is_coming_back(&actor->node))
+        return actor->node.delay_ms;
+    return event->kind == WARD_EVENT_FAILED && event->directive == WARD_DIRECTIVE_RESTART
+               ? 0
+               : -1;
+}
+
 void
 ward__report(struct ward__actor *actor, const ward_event *event)
 {
@@ -85,7 +96,7 @@ ward__report(struct ward__actor *actor, const ward_event *event)
     full.incarnation = actor->incarnation;
     full.report = report_of(actor, event);
     full.attempt = actor->node.restarts;
-    full.retry_ms = is_coming_back(&actor->node) ? actor->node.delay_ms : -1;
+    full.retry_ms = pause_of(actor, event);
     ward__report_budget(actor, &full.budget);
     ward__notice_event(actor->sys, &full);
 }

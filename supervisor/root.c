@@ -182,7 +182,7 @@ root_reply(ward_ctx *ctx, ward_ref sender, const ward_value *values, size_t coun
         return -EMSGSIZE;
     packed = (ward_raw){scratch->data, scratch->size};
     if (ward__ask_answer(sys, sender, packed) < 0)
-        ward__post_dead(sys, WARD_LETTER_LATE_REPLY, sender, NULL, WARD_REPLY, packed);
+        ward__post_late_reply(sys, sender, sys->root->path, packed);
     return 0;
 }
 

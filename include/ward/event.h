@@ -30,7 +30,8 @@ WARD_BEGIN
     X(CHANGED, "changed") /* ward_change is over; text: where it stopped */              \
     X(LOG, "log")         /* a line of the actor's, in text */                           \
     X(FORKSERVER_LOST, "fork server lost") /* its workers are started again */           \
-    X(EVENTS_LOST, "events lost")          /* no memory: count says how many */
+    X(EVENTS_LOST,                                                                       \
+      "events lost") /* count of them: no memory, or 64 MiB of letters wait */
 
 typedef enum ward_event_kind {
 #define WARD_EVENT_ENUM(name, text) WARD_EVENT_##name,
@@ -40,7 +41,7 @@ typedef enum ward_event_kind {
 
 /*
  * Why a message could not be delivered. One table makes the reasons and their names.
- *   poison        it was in hand when its actor failed
+ *   poison        it was in hand when its actor failed, and is not tried again
  *   interrupted   begun, published in part, then supervision ended it
  *   stopped       still queued when its actor ended, or told to one that is drained
  *   unknown       nobody has that reference
@@ -92,14 +93,17 @@ typedef struct ward_event {
     ward_directive directive;    /* FAILED: what was decided */
     ward_letter letter;          /* DEAD_LETTER: why */
     const ward_message *message; /* DEAD_LETTER: the message; else NULL */
-    const char *text;            /* STOPPED: the reason; LOG: the line; else "" */
-    ward_end end;                /* STOPPED: how */
-    uint64_t count;              /* EVENTS_LOST */
+    const char *
+        text; /* STOPPED: the reason; LOG: the line; of a late reply: the path of who answered;
+                       * else "" */
+    ward_end end;   /* STOPPED: how */
+    uint64_t count; /* EVENTS_LOST */
     /* Of events about an actor or a supervisor: */
     ward_report report;
-    uint32_t attempt; /* restarts since it was last healthy (spec.h: backoff) */
-    int64_t
-        retry_ms; /* the pause before the restart that was decided; -1: there is none */
+    /* Restarts since it was last healthy (spec.h: backoff). Without a backoff it is healthy as soon as
+     * it is up, so this is 1. */
+    uint32_t attempt;
+    int64_t retry_ms;   /* the pause before the restart that was decided; -1: none was */
     ward_budget budget; /* what is used up, this restart counted */
 } ward_event;
 

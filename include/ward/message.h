@@ -77,9 +77,12 @@ WARD_API void ward_message_iter(const ward_message *msg, ward_iter *it);
 /*
  * [any process] An iterator over encoded values that you have as bytes, such as those of a
  * failure's message. 0; -WARD_EPROTOCOL: the bytes are no sequence of msgpack values; -EINVAL: a
- * size without data. There is
- * no message that could keep copies of strings: read them as ward_bytes, `const char *` is
- * -EINVAL.
+ * size without data. There is no message that could keep copies of strings: read them as ward_bytes,
+ * `const char *` is -EINVAL. A failure's message is one array, of its values without its type:
+ *
+ *   ward_iter all, values; int64_t number;
+ *   if (ward_iter_init(&all, failure->message) == 0 && ward_iter_next(&all, &values) > 0 &&
+ *       ward_iter_next(&values, &number) > 0)
  */
 WARD_API int ward_iter_init(ward_iter *it, ward_bytes encoded);
 

@@ -38,8 +38,8 @@ typedef enum ward_when_full {
 } ward_when_full;
 
 /*
- * The bounds of a mailbox; the message in hand does not count, and an empty one takes a message
- * of any size. A worker learns late that one is full: it may be ahead by its credit (system.h),
+ * The bounds of a mailbox; the message in hand does not count, once the host's loop has seen that it is,
+ * and an empty one takes a message of any size. A worker learns late that one is full: it may be ahead by its credit (system.h),
  * and what it sent on credit is queued beyond the bounds, unless it is to be dropped. For
  * bounds below that, with workers as senders, make the credit of the system smaller.
  */
@@ -92,7 +92,8 @@ typedef struct ward_spec {
     /* Milliseconds one message may take while nothing is finished, waiting for room not counted, then
      * the process is killed: cause `timeout`. It is noticed between one and two times this long. Default no limit. */
     int message_ms;
-    /* How often a message that killed the actor is tried again. Default 0. */
+    /* How often a message that killed the actor is tried again, by its next incarnations: where a
+     * restart follows. Default 0. */
     int redeliver;
     ward_mailbox_options mailbox;
     /* The largest message that can be told to it and that it can send, in bytes, envelope included:

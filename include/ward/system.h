@@ -106,7 +106,8 @@ WARD_API int ward_system_new(ward_system **sys, const ward_system_options *optio
  * order), and frees it. NULL is fine; inside a callback it waits until that has returned. With
  * threads: calls that wait in others are sent away with -WARD_ESTOPPED, and no new one may begin: stop,
  * join your threads, then free. Callbacks that are due are not called any more: after ward_run has
- * returned none is. */
+ * returned none is. The zygote, idle and no child that a waitpid(-1) meets, stays for the next system: it
+ * ends with the process. */
 WARD_API void ward_system_free(ward_system *sys);
 
 /* [host] The root actor, `/`, first argument of the verbs. Lives as long as sys. */
@@ -126,6 +127,8 @@ WARD_API int ward_system_dispatch(ward_system *sys);
 /*
  * [host] Runs the system until it has stopped. 0 after an ordered stop; -WARD_EFAILED: a
  * failure escalated past the root, see ward_system_failure; -EDEADLK inside a callback.
+ * A system that has no actors any more runs on: what the host spawned and what gave up there stops alone,
+ * unless a strategy of its own escalates.
  * ward_run_for returns -ETIMEDOUT when `timeout_ms` have passed, the system still running.
  */
 WARD_API int ward_run(ward_system *sys);
@@ -139,8 +142,8 @@ WARD_API int ward_run_for(ward_system *sys, int timeout_ms);
 WARD_API int ward_settle(ward_system *sys, int timeout_ms);
 
 /* [host] Waits until `ref` is up: 0; -WARD_ESTART: it ended before; -WARD_EIGNORED;
- * -WARD_EUNKNOWN; -ETIMEDOUT: and it was stopped; -EDEADLK inside a callback. Runs ward only,
- * callbacks wait. */
+ * -WARD_EUNKNOWN; -ETIMEDOUT: and it was stopped; -EDEADLK inside a callback. A supervisor is up when
+ * its children are. Runs ward only, callbacks wait: ward_run and its like call them. */
 WARD_API int ward_wait_up(ward_system *sys, ward_ref ref, int timeout_ms);
 
 /* [host] Waits until `ref` has ended for good; it stops nothing. 0, also for one that nobody has;

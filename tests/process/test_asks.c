@@ -371,10 +371,14 @@ answer_after_the_time_is_late(void **state)
     ward_ref ref = spawn_up(h, &(ward_spec){.id = "a", .behavior = &answerer});
     ward_message *reply = NULL;
 
+    const struct record *letter;
+
     assert_result(ward_ask(h->ctx, ref, &reply, 10, KEEP), -ETIMEDOUT);
     await_mail(h, KEPT);
     ward_tell(h->ctx, ref, REPLY_KEPT);
-    assert_int_equal(await_letter(h, WARD_LETTER_LATE_REPLY, NULL)->message.number, 3);
+    letter = await_letter(h, WARD_LETTER_LATE_REPLY, NULL);
+    assert_int_equal(letter->message.number, 3);
+    assert_string_equal(letter->text, "/a"); /* who answered */
 }
 
 /* The record of the first ask is used again for the second. */

@@ -201,6 +201,43 @@ restart_is_recorded_in_both(void **state)
     }
 }
 
+static ward_next
+crash_at_once(ward_ctx *ctx, const ward_message *msg)
+{
+    (void)ctx;
+    (void)msg;
+    return *(volatile int *)0;
+}
+
+/* Nothing is left to be done for it when it has died. */
+static const ward_behavior plain = {.name = "plain", .receive = crash_at_once};
+WARD_REGISTER(plain);
+static const ward_spec inner_parts[] = {
+    {.id = "a", .behavior = &plain, .strategy = &five_times}, {0}};
+static const ward_supervisor inner = {
+    .intensity = 1, .period_ms = LONG_MS, .children = inner_parts};
+WARD_REGISTER(inner);
+static const ward_spec outer_parts[] = {{.id = "in", .supervisor = &inner}, {0}};
+static const ward_supervisor outer = {
+    .intensity = 5, .period_ms = LONG_MS, .children = outer_parts};
+WARD_REGISTER(outer);
+
+/* Its life is over when that is told, and what it used up is still to be seen. */
+static void
+limit_of_the_supervisor_shows_both(void **state)
+{
+    struct harness *h = *state;
+    const struct record *r;
+
+    open_tree(h, &outer);
+    crash_restarts(h, "/s/in/a");
+    r = crash_told(h, "/s/in/a");
+    assert_int_equal(r->directive, WARD_DIRECTIVE_ESCALATE);
+    assert_used(h, &r->budget.own, 1, 5);
+    assert_used(h, &r->budget.supervisor, 1, 1);
+    assert_int_equal(r->failure.restarts_used, 1);
+}
+
 static void
 own_limit_does_not_charge_the_supervisor(void **state)
 {
@@ -371,6 +408,7 @@ main(void)
         STAGE_TEST(slow_window_of_a_supervisor_refuses),
         STAGE_TEST(fast_window_of_a_supervisor_refuses),
         STAGE_TEST(restart_is_recorded_in_both),
+        STAGE_TEST(limit_of_the_supervisor_shows_both),
         STAGE_TEST(own_limit_does_not_charge_the_supervisor),
         STAGE_TEST(revived_child_has_a_new_budget),
         STAGE_TEST(supervisor_s_limit_does_not_charge_the_child),

@@ -143,6 +143,16 @@ pause_is_told_only_where_a_restart_was_decided(void **state)
     assert_int_equal(await_event(h, WARD_EVENT_STOPPED, "/s/a")->retry_ms, -1);
 }
 
+/* It is under way already when it is told. */
+static void
+restart_without_a_pause_is_at_once(void **state)
+{
+    struct harness *h = *state;
+
+    open_below(h, &patient, &(ward_spec){.id = "a", .behavior = &member});
+    assert_int_equal(crash_restarts(h, "/s/a")->retry_ms, 0);
+}
+
 static void
 pause_of_a_normal_end_is_told_too(void **state)
 {
@@ -242,6 +252,7 @@ main(void)
         STAGE_TEST(no_limit_is_never_low),
         STAGE_TEST(attempts_count_up_and_begin_again_when_healthy),
         STAGE_TEST(pause_is_told_only_where_a_restart_was_decided),
+        STAGE_TEST(restart_without_a_pause_is_at_once),
         STAGE_TEST(pause_of_a_normal_end_is_told_too),
         STAGE_TEST(starts_and_ends_are_reported),
         STAGE_TEST(failed_start_that_was_asked_for_is_a_start_error),

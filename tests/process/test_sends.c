@@ -332,6 +332,37 @@ message_that_always_kills_is_poison_after_its_attempts(void **state)
     assert_int_equal(count_events(h, WARD_EVENT_FAILED, "/a"), 3);
 }
 
+static ward_next
+note_status(ward_ctx *ctx, int status, const ward_message *reply, void *user)
+{
+    (void)ctx;
+    (void)reply;
+    *(int *)user = status;
+    return WARD_SAME;
+}
+
+/* It killed one, and nobody is there to try it again. */
+static void
+message_that_killed_the_last_one_is_poison(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref =
+        spawn_up(h, &(ward_spec){.id = "a", .behavior = &worker, .redeliver = 5});
+    int of_first = 1, of_second = 1;
+
+    assert_int_equal(ward_ask_then(h->ctx, ref, DEADLINE_MS, note_status, &of_first,
+                                   CRASH_UNLESS_TRIED, 99),
+                     0);
+    assert_int_equal(
+        ward_ask_then(h->ctx, ref, DEADLINE_MS, note_status, &of_second, WORK, 1), 0);
+    settle(h);
+    assert_int_equal(await_letter(h, WARD_LETTER_POISON, "/a")->message.type,
+                     CRASH_UNLESS_TRIED);
+    assert_int_equal(await_letter(h, WARD_LETTER_STOPPED, "/a")->message.type, WORK);
+    assert_result(of_first, -WARD_ECRASHED);
+    assert_result(of_second, -WARD_ESTOPPED);
+}
+
 static void
 message_that_published_early_is_not_tried_again(void **state)
 {
@@ -403,6 +434,7 @@ main(void)
         TEST(poison_letter_has_the_exact_bytes),
         TEST(redelivered_message_knows_its_attempt),
         TEST(message_that_always_kills_is_poison_after_its_attempts),
+        TEST(message_that_killed_the_last_one_is_poison),
         TEST(message_that_published_early_is_not_tried_again),
         TEST(what_was_in_flight_is_sent_again_after_a_crash),
         TEST(what_was_in_flight_is_dead_when_the_actor_ends),

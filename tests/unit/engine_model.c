@@ -106,6 +106,10 @@ model_begin_life(struct model *m, int n)
     node->want = MODEL_LIVE;
     node->has_process = !model_is_supervisor(m, n);
     node->was_ready = node->has_cleaned = node->may_not_clean = false;
+    if (node->is_absent) { /* it is a new actor */
+        node->granted.count = 0;
+        node->restarts = node->failed_starts = node->spawn_errors = 0;
+    }
     node->is_waiting = node->is_held = node->is_absent = false;
     node->is_due = node->is_unwanted = false;
     node->is_shutdown_due = false;
@@ -185,8 +189,6 @@ model_be_over(struct model *m, int n)
     if (stays(m, n)) {
         node->is_absent = true;
         node->lives_over++;
-        node->granted.count = 0; /* the next life is a new actor's */
-        node->restarts = node->failed_starts = node->spawn_errors = 0;
     } else {
         node->is_over = true;
     }
