@@ -93,9 +93,8 @@ typedef struct ward_event {
     ward_directive directive;    /* FAILED: what was decided */
     ward_letter letter;          /* DEAD_LETTER: why */
     const ward_message *message; /* DEAD_LETTER: the message; else NULL */
-    const char *
-        text; /* STOPPED: the reason; LOG: the line; of a late reply: the path of who answered;
-                       * else "" */
+    /* STOPPED: the reason; LOG: the line; of a late reply: the path of who answered; else "" */
+    const char *text;
     ward_end end;   /* STOPPED: how */
     uint64_t count; /* EVENTS_LOST */
     /* Of events about an actor or a supervisor: */

@@ -39,9 +39,10 @@ typedef enum ward_when_full {
 
 /*
  * The bounds of a mailbox; the message in hand does not count, once the host's loop has seen that it is,
- * and an empty one takes a message of any size. A worker learns late that one is full: it may be ahead by its credit (system.h),
- * and what it sent on credit is queued beyond the bounds, unless it is to be dropped. For
- * bounds below that, with workers as senders, make the credit of the system smaller.
+ * and an empty one takes a message of any size. A worker learns late that one is full: it may be
+ * ahead by its credit (system.h), and what it sent on credit is queued beyond the bounds, unless it
+ * is to be dropped. For bounds below that, with workers as senders, make the credit of the system
+ * smaller.
  */
 typedef struct ward_mailbox_options {
     int64_t bytes;    /* the most bytes queued. Default 16 MiB */
