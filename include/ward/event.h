@@ -92,7 +92,7 @@ typedef struct ward_event {
     const ward_failure *failure; /* FAILED, CLEANUP_FAILED, SPAWN_RETRY; else NULL */
     ward_directive directive;    /* FAILED: what was decided */
     ward_letter letter;          /* DEAD_LETTER: why */
-    const ward_message *message; /* DEAD_LETTER: the message; else NULL */
+    const ward_message *message; /* DEAD_LETTER: it, without its sender; else NULL */
     /* STOPPED: the reason; LOG: the line; of a late reply: the path of who answered; else "" */
     const char *text;
     ward_end end;   /* STOPPED: how */

@@ -51,9 +51,9 @@ WARD_API const char *ward_child_state_name(ward_child_state state);
 /*
  * [both] Adds a child behind the last and starts it. For a dynamic supervisor `spec` has `args`
  * and, if it is to have a name, `id`; all else is the template's; without an id it is called
- * like the template, with a number; any other field is -EINVAL. If it
- * does not come up the spec is discarded; if its pre_start ignores, it is kept as absent (that of
- * a temporary or dynamic child goes). Neither counts.
+ * like the template, with a number; any other field is -EINVAL, which ward_spec_error, made for whole
+ * specs, does not explain. If it does not come up the spec is discarded; if its pre_start ignores, it
+ * is kept as absent (that of a temporary or dynamic child goes). Neither counts.
  * 0; -WARD_EALREADY_STARTED: that id is alive, and *ref, alone among errors, is written;
  * -WARD_EALREADY_PRESENT: there is a spec with that id, absent, stopping or restarting (ward_which_child tells
  * which, and the reference); -ENOBUFS:
