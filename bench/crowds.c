@@ -141,14 +141,26 @@ restart_alone(const struct bench_size *size, double *values)
     return among(1, crashes_of(size), true, values);
 }
 
+static int
+raw_restart_in_crowd(const struct bench_size *size, double *values)
+{
+    return raw_served_restarts(size->count, crashes_of(size), values);
+}
+
+static int
+raw_restart_alone(const struct bench_size *size, double *values)
+{
+    return raw_served_restarts(1, crashes_of(size), values);
+}
+
 const struct bench_figure bench_crowd_restart = {
     .lines = {{"crowd_restart", "us", 1.2, false}},
     .count = 8001,
     .tiny_count = 20,
     .contenders = {{"ward", restart_in_crowd},
                    {"ward, one worker", restart_alone},
-                   {"raw, as many", raw_served_restart_in_crowd},
-                   {"raw, one child", raw_served_restart_alone}},
+                   {"raw, as many", raw_restart_in_crowd},
+                   {"raw, one child", raw_restart_alone}},
 };
 
 /* ---- all dead at once ---- */

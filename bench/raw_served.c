@@ -183,40 +183,28 @@ restart(struct crowd *crowd, long number)
     return start(crowd, number) < 0 ? -1 : raw_first_answer(crowd->children[number].fd);
 }
 
-static int
-restarts(long crowd_count, const struct bench_size *size, double *values)
+int
+raw_served_restarts(long crowd_count, long times_count, double *values)
 {
-    enum { TIMES = 500, TINY_TIMES = 5 };
-    long count = size->is_tiny ? TINY_TIMES : TIMES;
-    double times[TIMES];
+    double *times = calloc((size_t)times_count, sizeof *times);
     struct crowd crowd;
 
-    if (open_crowd(&crowd, crowd_count, raw_answer_or_crash) < 0 || start_all(&crowd) < 0)
+    if (times == NULL || open_crowd(&crowd, crowd_count, raw_answer_or_crash) < 0 ||
+        start_all(&crowd) < 0)
         return -1;
     for (long i = 0; i < crowd_count; i++)
         if (raw_first_answer(crowd.children[i].fd) < 0)
             return -1;
-    for (long i = 0; i < count; i++) {
+    for (long i = 0; i < times_count; i++) {
         double begun = bench_now_us();
         if (restart(&crowd, 0) < 0)
             return -1;
         times[i] = bench_now_us() - begun;
     }
     close_crowd(&crowd);
-    values[0] = bench_quantile(times, (size_t)count, 0.5);
+    values[0] = bench_quantile(times, (size_t)times_count, 0.5);
+    free(times);
     return 0;
-}
-
-int
-raw_served_restart_in_crowd(const struct bench_size *size, double *values)
-{
-    return restarts(size->count, size, values);
-}
-
-int
-raw_served_restart_alone(const struct bench_size *size, double *values)
-{
-    return restarts(1, size, values);
 }
 
 /* ---- all dead at once ---- */

@@ -14,10 +14,9 @@ int raw_served_restart(const struct bench_size *size, double *values);
 
 /* The same as raw_crowd_start. */
 int raw_served_start(const struct bench_size *size, double *values);
-/* One of so many dies of SIGSEGV and another one is forked: to its first answer, at once again after
- * each; microseconds, the median. And the same with no others. */
-int raw_served_restart_in_crowd(const struct bench_size *size, double *values);
-int raw_served_restart_alone(const struct bench_size *size, double *values);
+/* One of so many dies of SIGSEGV and another one is forked: to its first answer, so many times, at once
+ * again after each; microseconds, the median. */
+int raw_served_restarts(long crowd_count, long times_count, double *values);
 /* The same as raw_storm. */
 int raw_served_storm(const struct bench_size *size, double *values);
 

@@ -106,9 +106,11 @@ tell(struct server *s, struct child *child, struct ward__control news, bool is_o
     news.id = child->id;
     child->news = news;
     child->is_over = is_over;
-    if (!child->is_news)
-        TAILQ_INSERT_TAIL(queue_of(s, child), child, queued);
+    if (child->is_news)
+        return;
+    TAILQ_INSERT_TAIL(queue_of(s, child), child, queued);
     child->is_news = true;
+    s->held += child->pidfd >= 0;
 }
 
 static void
@@ -305,7 +307,6 @@ spawn_child(struct server *s, struct child *child, int *fds, size_t fd_count)
     }
     child->pid = pid;
     child->pidfd = pidfd;
-    s->held++;
     RB_INSERT(children, &s->children, child);
     return 0;
 }

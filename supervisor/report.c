@@ -67,23 +67,16 @@ report_of(const struct ward__actor *actor, const ward_event *event)
     return WARD_REPORT_CHILD_TERMINATED;
 }
 
-/* By itself, or as the one for whose sake its group restarts. */
+/* At once, and then it is on its way by now; by itself; or as the one for whose sake its group
+ * restarts. */
 static bool
-is_coming_back(const struct ward__node *node)
+is_coming_back(const struct ward__node *node, const ward_event *event)
 {
-    return node->goal == WARD__GOAL_RESTART ||
-           (node->goal == WARD__GOAL_HOLD && node->parent->trigger == node);
-}
+    bool is_at_once =
+        event->kind == WARD_EVENT_FAILED && event->directive == WARD_DIRECTIVE_RESTART;
 
-/* -1: it does not come back. Where it came back at once, it is on its way by now. */
-static int64_t
-pause_of(const struct ward__actor *actor, const ward_event *event)
-{
-    if (is_coming_back(&actor->node))
-        return actor->node.delay_ms;
-    return event->kind == WARD_EVENT_FAILED && event->directive == WARD_DIRECTIVE_RESTART
-               ? 0
-               : -1;
+    return is_at_once || node->goal == WARD__GOAL_RESTART ||
+           (node->goal == WARD__GOAL_HOLD && node->parent->trigger == node);
 }
 
 void
@@ -96,7 +89,7 @@ ward__report(struct ward__actor *actor, const ward_event *event)
     full.incarnation = actor->incarnation;
     full.report = report_of(actor, event);
     full.attempt = actor->node.restarts;
-    full.retry_ms = pause_of(actor, event);
+    full.retry_ms = is_coming_back(&actor->node, event) ? actor->node.delay_ms : -1;
     ward__report_budget(actor, &full.budget);
     ward__notice_event(actor->sys, &full);
 }

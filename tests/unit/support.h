@@ -36,11 +36,11 @@ random_below(uint64_t *state, size_t limit)
     return (size_t)((random_next(state) >> 16) % limit);
 }
 
-/* The descriptors of this process that are open. */
+/* The descriptors that a process has open, by its folder of /proc; and two more, always. */
 static inline size_t
-count_open_fds(void)
+count_fds_in(const char *path)
 {
-    DIR *folder = opendir("/proc/self/fd");
+    DIR *folder = opendir(path);
     size_t count = 0;
 
     assert_non_null(folder);
@@ -48,6 +48,13 @@ count_open_fds(void)
         count++;
     closedir(folder);
     return count;
+}
+
+/* Those of this process. */
+static inline size_t
+count_open_fds(void)
+{
+    return count_fds_in("/proc/self/fd");
 }
 
 /* Bytes in memory of exactly their size, so that a sanitizer sees the first one read beyond;

@@ -1,6 +1,5 @@
 /* A fork server, asked by its socket as a host asks it. Each process that it forks waits for an
  * assignment, and ends when its socket is closed. */
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -102,31 +101,16 @@ hear(struct host *host)
         ward__fd_close(&fds[i]);
 }
 
-static int
-descriptors_of(pid_t pid)
-{
-    char path[64];
-    struct dirent *entry;
-    int count = 0;
-    DIR *folder;
-
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    folder = opendir(path);
-    assert_non_null(folder);
-    while ((entry = readdir(folder)) != NULL)
-        count += entry->d_name[0] != '.';
-    closedir(folder);
-    return count;
-}
-
 /* Each fork copies what the fork server holds, and each worker closes it again. */
 static void
 who_takes_no_answers_is_not_served_for_ever(void **state)
 {
     struct host *host = *state;
+    char path[64];
 
     ask_until_stuck(host);
-    assert_in_range(descriptors_of(host->server.pid), 1, HELD_MOST);
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)host->server.pid);
+    assert_in_range(count_fds_in(path), 1, HELD_MOST);
 }
 
 static void
