@@ -16,6 +16,7 @@
 
 #include "ipc/clock.h"
 #include "ipc/fault.h"
+#include "supervisor/ancestry.h"
 #include "supervisor/control.h"
 #include "supervisor/process.h"
 #include "supervisor/reap.h"
@@ -451,6 +452,7 @@ ward__forkserver_main(int control, int host_pidfd, pid_t zygote)
         WARD__SYS(fcntl(control, F_SETFL, O_NONBLOCK)) < 0 || getppid() != zygote ||
         server.zygote_pidfd < 0 || server.signals < 0 || server.setup == NULL)
         _exit(1);
+    ward__ancestry_leave();
     for (;;)
         turn(&server);
 }

@@ -1,0 +1,301 @@
+#include "supervisor/ancestry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ipc/fault.h"
+#include "tests/unit/support.h"
+
+enum { PAGE = 4096, BYTES = 8 * PAGE, EACH_OF = 200 };
+
+/* Each case is a process of its own: what it moves is its memory. Its number is the line that failed. */
+#define CHECK(truth)                                                                     \
+    do {                                                                                 \
+        if (!(truth))                                                                    \
+            _exit(__LINE__ % 255 + 1);                                                   \
+    } while (0)
+
+static void
+in_a_process(void (*run)(void))
+{
+    int status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        run();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static uint8_t *
+map(size_t size, int flags)
+{
+    uint8_t *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(memory != MAP_FAILED);
+    return memory;
+}
+
+static void
+fill(uint8_t *bytes, size_t size, uint64_t seed)
+{
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)random_next(&seed);
+}
+
+static bool
+is_filled(const uint8_t *bytes, size_t size, uint64_t seed)
+{
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i] != (uint8_t)random_next(&seed))
+            return false;
+    return true;
+}
+
+/* ---- what the kernel shows ---- */
+
+/* Of the mapping at `address`: its inode, its protection as text. */
+static unsigned long
+inode_at(const void *address, char protection[5])
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    unsigned long begin, end, inode = 0;
+    char line[512];
+    bool is_found = false;
+
+    CHECK(maps != NULL);
+    while (!is_found && fgets(line, sizeof line, maps) != NULL)
+        is_found = sscanf(line, "%lx-%lx %4s %*s %*s %lu", &begin, &end, protection,
+                          &inode) == 4 &&
+                   begin <= (uintptr_t)address && (uintptr_t)address < end;
+    fclose(maps);
+    CHECK(is_found);
+    return inode;
+}
+
+/* ---- cases ---- */
+
+static uint8_t in_data[BYTES] = {1};
+static uint8_t in_bss[BYTES];
+/* Written once, by the dynamic linker, and never again. */
+static void (*const in_relro)(void) = ward__ancestry_leave;
+
+static void
+move_all(void)
+{
+    char protection[5];
+    uint8_t *on_heap = malloc(BYTES), *more;
+
+    fill(in_data, sizeof in_data, 1);
+    fill(in_bss, sizeof in_bss, 2);
+    fill(on_heap, BYTES, 3);
+    CHECK(inode_at(in_data, protection) != 0);
+    ward__ancestry_leave();
+    CHECK(inode_at(in_data, protection) == 0 && strcmp(protection, "rw-p") == 0);
+    CHECK(inode_at((const void *)&in_relro, protection) == 0);
+    CHECK(strcmp(protection, "r--p") == 0);
+    CHECK(in_relro == ward__ancestry_leave);
+    CHECK(is_filled(in_data, sizeof in_data, 1) && is_filled(in_bss, sizeof in_bss, 2));
+    CHECK(is_filled(on_heap, BYTES, 3));
+    more = malloc(4 * BYTES);
+    fill(more, 4 * BYTES, 4);
+    CHECK(is_filled(more, 4 * BYTES, 4) && is_filled(on_heap, BYTES, 3));
+    free(more);
+    free(on_heap);
+}
+
+static void
+its_memory_is_its_own_and_as_it_was(void **state)
+{
+    (void)state;
+    in_a_process(move_all);
+}
+
+/* To the heap belongs what sbrk takes behind it. */
+static void
+grow_the_heap(void)
+{
+    uint8_t *before = sbrk(PAGE), *behind;
+
+    fill(before, PAGE, 1);
+    ward__ancestry_leave();
+    behind = sbrk(4 * PAGE);
+    CHECK(behind == before + PAGE);
+    fill(behind, 4 * PAGE, 2);
+    CHECK(is_filled(before, PAGE, 1) && is_filled(behind, 4 * PAGE, 2));
+    CHECK(sbrk(-4 * PAGE) == behind + 4 * PAGE);
+    CHECK(is_filled(before, PAGE, 1));
+}
+
+static void
+the_heap_still_grows_and_shrinks(void **state)
+{
+    (void)state;
+    in_a_process(grow_the_heap);
+}
+
+/* Secrets and counters that a child must not have are marked so. */
+static void
+keep_wiped(void)
+{
+    uint8_t *wiped = map(PAGE, MAP_PRIVATE);
+    pid_t pid;
+    int status;
+
+    CHECK(madvise(wiped, PAGE, MADV_WIPEONFORK) == 0);
+    wiped[0] = 1;
+    ward__ancestry_leave();
+    CHECK(wiped[0] == 1);
+    pid = fork();
+    if (pid == 0)
+        _exit(wiped[0]);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static void
+what_a_child_must_not_have_it_does_not_get(void **state)
+{
+    (void)state;
+    in_a_process(keep_wiped);
+}
+
+static void
+keep_shared(void)
+{
+    uint8_t *shared = map(PAGE, MAP_SHARED);
+    pid_t pid;
+
+    ward__ancestry_leave();
+    pid = fork();
+    if (pid == 0) {
+        shared[0] = 7;
+        _exit(0);
+    }
+    CHECK(waitpid(pid, NULL, 0) == pid);
+    CHECK(shared[0] == 7);
+}
+
+static void
+what_is_shared_stays_shared(void **state)
+{
+    (void)state;
+    in_a_process(keep_shared);
+}
+
+/* A private mapping of a file, with one page changed and one that the file does not reach to. */
+static void
+keep_file(void)
+{
+    int file = memfd_create("short", MFD_CLOEXEC);
+    char protection[5];
+    uint8_t *mapped;
+
+    CHECK(file >= 0 && ftruncate(file, 2 * PAGE) == 0);
+    CHECK(pwrite(file, "other", 5, 0) == 5);
+    mapped = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    CHECK(mapped != MAP_FAILED);
+    mapped[PAGE] = 9;
+    ward__ancestry_leave();
+    CHECK(inode_at(mapped, protection) != 0);
+    CHECK(memcmp(mapped, "other", 5) == 0 && mapped[PAGE] == 9);
+}
+
+static void
+what_its_file_does_not_reach_to_stays_as_it_is(void **state)
+{
+    (void)state;
+    in_a_process(keep_file);
+}
+
+/* The same file, all of it there. */
+static void
+move_file(void)
+{
+    int file = memfd_create("whole", MFD_CLOEXEC);
+    char protection[5];
+    uint8_t *mapped;
+
+    CHECK(file >= 0 && ftruncate(file, 3 * PAGE) == 0);
+    CHECK(pwrite(file, "other", 5, 0) == 5);
+    mapped = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    CHECK(mapped != MAP_FAILED);
+    mapped[PAGE] = 9;
+    ward__ancestry_leave();
+    CHECK(inode_at(mapped, protection) == 0);
+    CHECK(memcmp(mapped, "other", 5) == 0 && mapped[PAGE] == 9 && mapped[2 * PAGE] == 0);
+    mapped[2 * PAGE] = 1;
+    CHECK(lseek(file, 0, SEEK_END) == 3 * PAGE);
+}
+
+static void
+pages_that_nobody_wrote_come_with_those_that_somebody_did(void **state)
+{
+    (void)state;
+    in_a_process(move_file);
+}
+
+/* ---- errors ---- */
+
+/* True: the n-th call of all failed. */
+static bool
+leave_with_fault(long n)
+{
+    bool has_failed;
+
+    ward__fault_arm(WARD__ROLE_HOST, n, ENOMEM);
+    ward__ancestry_leave();
+    has_failed = atomic_load(&ward__faults->failed) > 0;
+    ward__fault_disarm();
+    return has_failed;
+}
+
+/* Each of the first calls, then ever fewer: a sanitizer has thousands of pages. */
+static void
+fail_many(void)
+{
+    size_t fds = count_open_fds();
+    uint8_t *on_heap = malloc(BYTES);
+    long n = 1;
+
+    fill(in_data, sizeof in_data, 1);
+    fill(on_heap, BYTES, 2);
+    while (leave_with_fault(n)) {
+        CHECK(is_filled(in_data, sizeof in_data, 1) && is_filled(on_heap, BYTES, 2));
+        CHECK(count_open_fds() == fds);
+        n += n < EACH_OF ? 1 : n / 8;
+    }
+    CHECK(n > 10);
+    free(on_heap);
+}
+
+static void
+whatever_fails_nothing_is_lost(void **state)
+{
+    (void)state;
+    assert_non_null(ward__fault_plan_share());
+    in_a_process(fail_many);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(its_memory_is_its_own_and_as_it_was),
+        cmocka_unit_test(the_heap_still_grows_and_shrinks),
+        cmocka_unit_test(what_a_child_must_not_have_it_does_not_get),
+        cmocka_unit_test(what_is_shared_stays_shared),
+        cmocka_unit_test(what_its_file_does_not_reach_to_stays_as_it_is),
+        cmocka_unit_test(pages_that_nobody_wrote_come_with_those_that_somebody_did),
+        cmocka_unit_test(whatever_fails_nothing_is_lost),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
