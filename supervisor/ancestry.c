@@ -80,6 +80,25 @@ is_movable(const struct mapping *mapping, uintptr_t here)
            (here < mapping->begin || here >= mapping->end);
 }
 
+/* One after the other, and alike: they are one from now on. */
+static bool
+continues(const struct mapping *mapping, const struct mapping *before)
+{
+    return mapping->begin == before->end && mapping->is_writable == before->is_writable &&
+           mapping->end - before->begin <= SIZE_MOST;
+}
+
+static size_t
+add(struct mapping *mappings, size_t count, const struct mapping *mapping)
+{
+    if (count == 0 || !continues(mapping, &mappings[count - 1])) {
+        mappings[count] = *mapping;
+        return count + 1;
+    }
+    mappings[count - 1].end = mapping->end;
+    return count;
+}
+
 static size_t
 list_movable(struct mapping *mappings)
 {
@@ -93,7 +112,7 @@ list_movable(struct mapping *mappings)
         return 0;
     while (count < MAPPINGS_MOST && getline(&line, &room, file) > 0)
         if (read_line(line, &mapping) && is_movable(&mapping, here))
-            mappings[count++] = mapping;
+            count = add(mappings, count, &mapping);
     free(line);
     fclose(file);
     return count;

@@ -62,23 +62,27 @@ is_filled(const uint8_t *bytes, size_t size, uint64_t seed)
 
 /* ---- what the kernel shows ---- */
 
-/* Of the mapping at `address`: its inode, its protection as text. */
-static unsigned long
-inode_at(const void *address, char protection[5])
+struct shown {
+    unsigned long begin, end, inode;
+    char protection[5];
+};
+
+static struct shown
+show(const void *address)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
-    unsigned long begin, end, inode = 0;
+    struct shown shown = {.inode = 0};
     char line[512];
     bool is_found = false;
 
     CHECK(maps != NULL);
     while (!is_found && fgets(line, sizeof line, maps) != NULL)
-        is_found = sscanf(line, "%lx-%lx %4s %*s %*s %lu", &begin, &end, protection,
-                          &inode) == 4 &&
-                   begin <= (uintptr_t)address && (uintptr_t)address < end;
+        is_found = sscanf(line, "%lx-%lx %4s %*s %*s %lu", &shown.begin, &shown.end,
+                          shown.protection, &shown.inode) == 4 &&
+                   shown.begin <= (uintptr_t)address && (uintptr_t)address < shown.end;
     fclose(maps);
     CHECK(is_found);
-    return inode;
+    return shown;
 }
 
 /* ---- cases ---- */
@@ -91,17 +95,20 @@ static void (*const in_relro)(void) = ward__ancestry_leave;
 static void
 move_all(void)
 {
-    char protection[5];
     uint8_t *on_heap = malloc(BYTES), *more;
+    struct shown data, relro;
 
     fill(in_data, sizeof in_data, 1);
     fill(in_bss, sizeof in_bss, 2);
     fill(on_heap, BYTES, 3);
-    CHECK(inode_at(in_data, protection) != 0);
+    CHECK(show(in_data).inode != 0 &&
+          show(in_data).begin != show(&in_bss[BYTES - 1]).begin);
     ward__ancestry_leave();
-    CHECK(inode_at(in_data, protection) == 0 && strcmp(protection, "rw-p") == 0);
-    CHECK(inode_at((const void *)&in_relro, protection) == 0);
-    CHECK(strcmp(protection, "r--p") == 0);
+    data = show(in_data);
+    relro = show((const void *)&in_relro);
+    CHECK(data.inode == 0 && strcmp(data.protection, "rw-p") == 0);
+    CHECK(data.begin == show(&in_bss[BYTES - 1]).begin);
+    CHECK(relro.inode == 0 && strcmp(relro.protection, "r--p") == 0);
     CHECK(in_relro == ward__ancestry_leave);
     CHECK(is_filled(in_data, sizeof in_data, 1) && is_filled(in_bss, sizeof in_bss, 2));
     CHECK(is_filled(on_heap, BYTES, 3));
@@ -215,10 +222,9 @@ static void
 keep_file(void)
 {
     uint8_t *mapped = map_file(2);
-    char protection[5];
 
     ward__ancestry_leave();
-    CHECK(inode_at(mapped, protection) != 0);
+    CHECK(show(mapped).inode != 0);
     CHECK(is_file(mapped));
 }
 
@@ -233,10 +239,9 @@ static void
 move_file(void)
 {
     uint8_t *mapped = map_file(3);
-    char protection[5];
 
     ward__ancestry_leave();
-    CHECK(inode_at(mapped, protection) == 0);
+    CHECK(show(mapped).inode == 0);
     CHECK(is_file(mapped) && mapped[2 * PAGE] == 0);
     mapped[2 * PAGE] = 1;
     CHECK(is_file(mapped));
