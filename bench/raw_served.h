@@ -12,6 +12,10 @@
 /* The same as raw_restart: the next child waits already. */
 int raw_served_restart(const struct bench_size *size, double *values);
 
+/* Until one that waits already has answered for the first time; in a small host, and in one of 4 GB. */
+int raw_served_spawn(const struct bench_size *size, double *values);
+int raw_served_spawn_4gb(const struct bench_size *size, double *values);
+
 /* The same as raw_crowd_start. */
 int raw_served_start(const struct bench_size *size, double *values);
 /* One of so many dies of SIGSEGV and another one is forked: to its first answer, so many times, at once

@@ -187,5 +187,8 @@ const struct bench_figure bench_spawn_rss = {
     .lines = {{"spawn_rss", "us", 1.2, false}},
     .count = 50,
     .tiny_count = 3,
-    .contenders = {{"ward", spawn_4gb}, {"ward in 0 GB", spawn_spare}},
+    .contenders = {{"ward", spawn_4gb},
+                   {"ward in 0 GB", spawn_spare},
+                   {"raw in 4 GB", raw_served_spawn_4gb},
+                   {"raw in 0 GB", raw_served_spawn}},
 };
