@@ -19,6 +19,7 @@ struct mapping {
     uintptr_t begin, end;
     bool is_writable;
     bool is_written; /* it has pages of its own */
+    bool is_locked;  /* by a protection key */
     bool is_plain; /* nothing was asked of the kernel for it but to be read and written */
 };
 
@@ -55,19 +56,30 @@ are_plain(char *flags)
     return is_readable;
 }
 
+/* The number in a line that begins so; 0 if it does not. */
+static unsigned long
+number_in(const char *line, const char *name)
+{
+    size_t length = strlen(name);
+
+    return strncmp(line, name, length) == 0 ? strtoul(line + length, NULL, 10) : 0;
+}
+
 /* The last line of a mapping is that of its flags. */
 static bool
 read_line(char *line, struct mapping *mapping)
 {
-    static const char flags[] = "VmFlags:", own[] = "Anonymous:";
+    static const char flags[] = "VmFlags:";
 
     if (read_header(line, mapping))
         return false;
-    if (strncmp(line, own, strlen(own)) == 0)
-        mapping->is_written = strtoul(line + strlen(own), NULL, 10) > 0;
+    if (number_in(line, "Anonymous:") > 0)
+        mapping->is_written = true;
+    if (number_in(line, "ProtectionKey:") > 0)
+        mapping->is_locked = true;
     if (strncmp(line, flags, strlen(flags)) != 0)
         return false;
-    mapping->is_plain = are_plain(line + strlen(flags));
+    mapping->is_plain = !mapping->is_locked && are_plain(line + strlen(flags));
     return true;
 }
 

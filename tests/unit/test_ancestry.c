@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -174,6 +175,42 @@ what_a_child_must_not_have_it_does_not_get(void **state)
     in_a_process(keep_wiped);
 }
 
+/* Whoever has no right to what lies under the key still dies of it. */
+static void
+keep_locked(void)
+{
+    uint8_t *locked = map(PAGE, MAP_PRIVATE);
+    int key = pkey_alloc(0, 0), status;
+    pid_t pid;
+
+    CHECK(key >= 0 && pkey_mprotect(locked, PAGE, PROT_READ | PROT_WRITE, key) == 0);
+    locked[0] = 1;
+    ward__ancestry_leave();
+    CHECK(locked[0] == 1);
+    pid = fork();
+    if (pid == 0) {
+        pkey_set(key, PKEY_DISABLE_ACCESS);
+        signal(SIGSEGV, SIG_DFL);
+        _exit(*(volatile uint8_t *)locked);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
+static void
+a_key_still_protects(void **state)
+{
+    int key = pkey_alloc(0, 0);
+
+    (void)state;
+    if (key < 0) {
+        print_message("no protection keys here: %s\n", strerror(errno));
+        skip();
+    }
+    pkey_free(key);
+    in_a_process(keep_locked);
+}
+
 static void
 keep_shared(void)
 {
@@ -303,6 +340,7 @@ main(void)
         cmocka_unit_test(its_memory_is_its_own_and_as_it_was),
         cmocka_unit_test(the_heap_still_grows_and_shrinks),
         cmocka_unit_test(what_a_child_must_not_have_it_does_not_get),
+        cmocka_unit_test(a_key_still_protects),
         cmocka_unit_test(what_is_shared_stays_shared),
         cmocka_unit_test(what_its_file_does_not_reach_to_stays_as_it_is),
         cmocka_unit_test(pages_that_nobody_wrote_come_with_those_that_somebody_did),
