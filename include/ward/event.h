@@ -3,7 +3,8 @@
  *
  * Total order for each actor, none promised between actors: FAILED, then the dead letter of the
  * message it died of, then the answers to asks that fail for it (-WARD_ECRASHED), then RESTARTED or
- * STOPPED. Events come from the dispatch queue, never inside a call of the host's.
+ * STOPPED; BUDGET_LOW and LOG may come between. Events come from the dispatch queue, never inside a call
+ * of the host's: a blocking ask that fails returns before the events that say why.
  */
 #ifndef WARD_EVENT_H
 #define WARD_EVENT_H
@@ -21,7 +22,7 @@ WARD_BEGIN
     X(FAILED, "failed")                   /* failure and directive are set */            \
     X(DEAD_LETTER, "dead letter")         /* message and letter are set */               \
     X(STOPPED, "stopped")                 /* ended for good; reason says why */          \
-    X(SPAWN_RETRY, "spawn retry")         /* no process could be made: tried again */    \
+    X(SPAWN_RETRY, "spawn retry")         /* no process took it on: tried again */       \
     X(CLEANUP_FAILED, "cleanup failed")   /* post_stop itself failed; failure is set */  \
     X(CLEANUP_SKIPPED, "cleanup skipped") /* post_stop was cut off at the deadline */    \
     X(EXITED, "exited")                   /* a normal end, and it is restarted */        \
@@ -43,7 +44,8 @@ typedef enum ward_event_kind {
  * Why a message could not be delivered. One table makes the reasons and their names.
  *   poison        it was in hand when its actor failed, and is not tried again
  *   interrupted   begun, published in part, then supervision ended it
- *   stopped       still queued when its actor ended, or told to one that is drained
+ *   stopped       still queued when its actor ended, or in hand then, with nothing published; or told
+ *                 to one that is drained
  *   unknown       nobody has that reference
  *   mailbox-full  dropped from a full mailbox, or beyond what its sender was promised
  *   late-reply    an answer that nobody waits for any more
@@ -89,7 +91,9 @@ typedef struct ward_event {
     ward_ref actor;   /* whom it is about; for a dead letter the target */
     const char *path; /* its path; "" if it is not known */
     uint32_t incarnation;
-    const ward_failure *failure; /* FAILED, CLEANUP_FAILED, SPAWN_RETRY; else NULL */
+    /* FAILED, CLEANUP_FAILED, SPAWN_RETRY; STOPPED: the last one that ended an incarnation of this life,
+     * if one did; else NULL. */
+    const ward_failure *failure;
     ward_directive directive;    /* FAILED: what was decided */
     ward_letter letter;          /* DEAD_LETTER: why */
     const ward_message *message; /* DEAD_LETTER: it, without its sender; else NULL */

@@ -1,4 +1,5 @@
-/* What a name needs to leave the shared library, and to be callable from C++. */
+/* What a name needs to leave the shared library, and to be callable from C++; and what an option says
+ * that means no default. */
 #ifndef WARD_EXPORT_H
 #define WARD_EXPORT_H
 

@@ -17,7 +17,8 @@ WARD_BEGIN
 #define WARD_MAX_ID 63
 #define WARD_MAX_PATH 1023
 
-/* When an actor that has ended is started again (OTP's restart types). */
+/* When an actor that has ended is started again (OTP's restart types). After a failure its decider has the
+ * last word, and the limit of its strategy: an actor that those stop stays away, whatever its type. */
 typedef enum ward_restart_type {
     WARD_RESTART_DEFAULT = 0, /* permanent under a supervisor, else transient */
     WARD_PERMANENT,           /* after every end that nobody asked for */

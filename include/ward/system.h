@@ -168,8 +168,8 @@ WARD_API int64_t ward_mailbox_count(ward_system *sys, ward_ref ref);
  * when_full); -WARD_EUNKNOWN: also when it has ended, so read it before. */
 WARD_API int64_t ward_mailbox_dropped(ward_system *sys, ward_ref ref);
 
-/* [host] The process of `ref` now, to watch or to kill in a test; 0: it has none;
- * -WARD_EUNKNOWN. */
+/* [host] The process of `ref` now, to watch or to kill in a test; 0: it has none, as between two
+ * incarnations (kill() of 0 would be for your own process group: look first); -WARD_EUNKNOWN. */
 WARD_API int64_t ward_process_id(ward_system *sys, ward_ref ref);
 
 WARD_END

@@ -35,7 +35,8 @@ WARD_API ward_ref ward_parent(const ward_ctx *ctx);
 /* [both] Its path, "/team/worker-0"; the host's is "/". Lives as long as ctx. */
 WARD_API const char *ward_path(const ward_ctx *ctx);
 
-/* [both] Which life this is: 0 the first, one more after each restart. */
+/* [both] Which life this is: 0 the first, more after each restart: one that ended before it had its
+ * assignment counts, too. */
 WARD_API uint32_t ward_incarnation(const ward_ctx *ctx);
 
 /* [worker] The state of this incarnation: state_size bytes, zeroed at the start. NULL if the
@@ -75,7 +76,8 @@ WARD_API int ward_tell_values(ward_ctx *ctx, ward_ref to, const ward_value *valu
  * [both] Sends a message and waits at most `timeout_ms` for its answer, which is the
  * caller's, to be freed with ward_message_free. Other messages and callbacks wait meanwhile;
  * the asked actor may crash and restart, as long as it has not begun this message.
- * 0; as ward_tell, and -ETIMEDOUT; -WARD_EUNKNOWN; -EAGAIN: its mailbox is full;
+ * 0; as ward_tell, and -ETIMEDOUT: the message stays where it is, and may be handled yet;
+ * -WARD_EUNKNOWN; -EAGAIN: its mailbox is full;
  * -WARD_ECRASHED: it died of it, or before it answered; -WARD_ESTOPPED;
  * -WARD_EUNHANDLED; -EDEADLK: it is asking us (a host with threads may answer in another one), or
  * we ask ourselves, or (host) inside a callback; -ECANCELED (worker): this actor is being stopped.
@@ -129,7 +131,8 @@ WARD_API int ward_flush(ward_ctx *ctx);
 
 /*
  * [both] Starts an actor as a child of ctx's. In the host it returns at once: `*ref` is good
- * for everything, messages wait in the mailbox, events say how it went (ward_wait_up waits).
+ * for everything, messages wait in the mailbox, events say how it went (ward_wait_up waits). The children
+ * that a supervisor declares can be looked up when it is up (ward_lookup).
  * In a worker it returns when the child is up or has ended.
  * 0; -EINVAL (ward_spec_error says which field); -EEXIST: a living sibling has that id;
  * -ENOENT: behavior or strategy is not registered; -EBADF: one of the

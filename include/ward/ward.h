@@ -13,9 +13,9 @@
  *   6. ward_run(); look at events and failures                    event.h, failure.h
  *
  * Rules that hold everywhere: results are 0 or a negative code (error.h); out parameters are
- * written only on success; a system is used by one thread at a time, or by any (`.threaded`); sends copy; references are
- * values; zero in an option means the default; times are milliseconds of the monotonic
- * clock.
+ * written only on success; a system is used by one thread at a time, or by any (`.threaded`);
+ * sends copy; references are values; zero in an option means the default, WARD_ZERO and
+ * WARD_INFINITE (export.h) the rest; times are milliseconds of the monotonic clock.
  */
 #ifndef WARD_WARD_H
 #define WARD_WARD_H
