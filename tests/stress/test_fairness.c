@@ -16,7 +16,7 @@
 
 enum { PING = 1, PROBE, FLOOD, NOISE };
 enum { SAMPLES = 300, BURST = 100, MOST_ROUNDS = 20, WARM_UP_MS = 20 };
-enum { MOST_TIMES_IDLE = 10 };
+enum { MOST_TIMES_IDLE = 10, TRIES = 3 };
 
 enum variant { SINK, HOST, LOGS, NOBODY, ITSELF, SPINNERS };
 
@@ -237,7 +237,7 @@ struct series {
     int64_t idle[MOST_ROUNDS], computing[MOST_ROUNDS], flooded[MOST_ROUNDS];
 };
 
-static void
+static bool
 compare_medians(struct series *s, int rounds, const char *from)
 {
     int64_t idle = percentile(s->idle, rounds, 50);
@@ -248,8 +248,7 @@ compare_medians(struct series *s, int rounds, const char *from)
                   "%.1f\n",
                   from, (long)idle, (long)computing, (long)flooded,
                   (double)flooded / (double)idle);
-    if (scene_rounds(20) == 20)
-        assert_true(flooded <= MOST_TIMES_IDLE * idle);
+    return scene_rounds(20) < 20 || flooded <= MOST_TIMES_IDLE * idle;
 }
 
 static void
@@ -259,12 +258,13 @@ measure(struct host *h, int64_t *from_host, int64_t *from_worker)
     *from_worker = probe_from_worker(h);
 }
 
-static void
-compare_with_idle(enum variant variant)
+static bool
+is_fair(enum variant variant)
 {
     int rounds = scene_rounds(20) == 20 ? 11 : 3;
     struct series by_host, by_worker;
     struct host h = {0};
+    bool is_host_served, is_worker_served;
 
     scene_ok(ward_system_new(
         &h.sys,
@@ -283,9 +283,22 @@ compare_with_idle(enum variant variant)
         measure(&h, &by_host.flooded[i], &by_worker.flooded[i]);
         end_flood(&h);
     }
-    compare_medians(&by_host, rounds, "host");
-    compare_medians(&by_worker, rounds, "worker");
+    is_host_served = compare_medians(&by_host, rounds, "host");
+    is_worker_served = compare_medians(&by_worker, rounds, "worker");
     ward_system_free(h.sys);
+    return is_host_served && is_worker_served;
+}
+
+/* What is unfair is so each time. */
+static void
+compare_with_idle(enum variant variant)
+{
+    int tries = 0;
+
+    while (!is_fair(variant)) {
+        print_message("  again: the machine may have been busy\n");
+        assert_true(++tries < TRIES);
+    }
 }
 
 static void
