@@ -83,62 +83,6 @@ raw_served_restart(const struct bench_size *size, double *values)
     return 0;
 }
 
-/* All stay until the last one has been timed. */
-static int
-spawns(struct ahead *ahead, long count, double *times)
-{
-    int *used = calloc((size_t)count, sizeof *used);
-
-    if (used == NULL)
-        return -1;
-    for (long i = 0; i < count; i++) {
-        double begun;
-        poll(NULL, 0, BENCH_PAUSE_MS);
-        begun = bench_now_us();
-        if (raw_first_answer(ahead->next) < 0)
-            return -1;
-        times[i] = bench_now_us() - begun;
-        used[i] = ahead->next;
-        if (make_next(ahead) < 0)
-            return -1;
-    }
-    for (long i = 0; i < count; i++)
-        close(used[i]);
-    close_ahead(ahead);
-    free(used);
-    return 0;
-}
-
-static int
-median_spawn(struct ahead *ahead, const struct bench_size *size, double *values)
-{
-    double *times = calloc((size_t)size->count, sizeof *times);
-
-    if (times == NULL || spawns(ahead, size->count, times) < 0)
-        return -1;
-    values[0] = bench_quantile(times, (size_t)size->count, 0.5);
-    free(times);
-    return 0;
-}
-
-int
-raw_served_spawn(const struct bench_size *size, double *values)
-{
-    struct ahead ahead;
-
-    return open_ahead(&ahead) < 0 ? -1 : median_spawn(&ahead, size, values);
-}
-
-int
-raw_served_spawn_4gb(const struct bench_size *size, double *values)
-{
-    struct ahead ahead;
-
-    return open_ahead(&ahead) < 0 || bench_grow(size) < 0
-               ? -1
-               : median_spawn(&ahead, size, values);
-}
-
 /* ---- many ---- */
 
 struct crowd {
@@ -226,6 +170,45 @@ raw_served_start(const struct bench_size *size, double *values)
     values[0] = (bench_now_us() - begun) / 1e3;
     close_crowd(&crowd);
     return 0;
+}
+
+/* ---- one after the other, each made ahead; all stay ---- */
+
+static int
+spawns(const struct bench_size *size, bool is_in_4gb, double *values)
+{
+    double *times = calloc((size_t)size->count, sizeof *times);
+    struct crowd crowd;
+
+    if (times == NULL || open_crowd(&crowd, size->count + 1, raw_answer_or_crash) < 0 ||
+        start(&crowd, 0) < 0 || (is_in_4gb && bench_grow(size) < 0))
+        return -1;
+    for (long i = 0; i < size->count; i++) {
+        double begun;
+        poll(NULL, 0, BENCH_PAUSE_MS);
+        begun = bench_now_us();
+        if (raw_first_answer(crowd.children[i].fd) < 0)
+            return -1;
+        times[i] = bench_now_us() - begun;
+        if (start(&crowd, i + 1) < 0)
+            return -1;
+    }
+    close_crowd(&crowd);
+    values[0] = bench_quantile(times, (size_t)size->count, 0.5);
+    free(times);
+    return 0;
+}
+
+int
+raw_served_spawn(const struct bench_size *size, double *values)
+{
+    return spawns(size, false, values);
+}
+
+int
+raw_served_spawn_4gb(const struct bench_size *size, double *values)
+{
+    return spawns(size, true, values);
 }
 
 /* ---- one of many ---- */

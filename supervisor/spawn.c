@@ -98,12 +98,12 @@ set_name(struct ward__spawn_record *record)
     return WARD__SYS(prctl(PR_SET_NAME, "ward-spare")) < 0 ? -errno : 0;
 }
 
-/* Not by libc, whose function for it lies where a new worker needs nothing else: a page fault less. */
+/* Not by libc, whose function for it lies where a new worker needs nothing else: a page fault less. The
+ * kernel reads only its part of the set. */
 static int
 open_mask(struct ward__spawn_record *record)
 {
-    static const sigset_t
-        none; /* zeroed it is empty; the kernel reads only its part of it */
+    static const sigset_t none; /* zeroed it is empty */
     long result =
         WARD__SYS(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, _NSIG / 8));
 

@@ -238,7 +238,7 @@ struct series {
 };
 
 static bool
-compare_medians(struct series *s, int rounds, const char *from)
+is_served(struct series *s, int rounds, const char *from)
 {
     int64_t idle = percentile(s->idle, rounds, 50);
     int64_t computing = percentile(s->computing, rounds, 50);
@@ -283,8 +283,8 @@ is_fair(enum variant variant)
         measure(&h, &by_host.flooded[i], &by_worker.flooded[i]);
         end_flood(&h);
     }
-    is_host_served = compare_medians(&by_host, rounds, "host");
-    is_worker_served = compare_medians(&by_worker, rounds, "worker");
+    is_host_served = is_served(&by_host, rounds, "host");
+    is_worker_served = is_served(&by_worker, rounds, "worker");
     ward_system_free(h.sys);
     return is_host_served && is_worker_served;
 }
@@ -293,11 +293,9 @@ is_fair(enum variant variant)
 static void
 compare_with_idle(enum variant variant)
 {
-    int tries = 0;
-
-    while (!is_fair(variant)) {
+    for (int i = 1; !is_fair(variant); i++) {
+        assert_true(i < TRIES);
         print_message("  again: the machine may have been busy\n");
-        assert_true(++tries < TRIES);
     }
 }
 
