@@ -132,15 +132,20 @@ list_movable(struct mapping *mappings)
 
 /* ---- moving ---- */
 
-/* Pages of zeros need not be copied. By `memory`, for a page may lie behind the end of its file. */
+/*
+ * Pages of zeros need not be copied. By `memory`, for a page may lie behind the end of its file.
+ * A fault may hit the copy, not each of its pages: they can be thousands, and fail alike.
+ */
 static bool
 copy(int memory, const struct mapping *from, uint8_t *to)
 {
     static const uint8_t zeros[4096];
     uint8_t page[sizeof zeros];
 
+    if (ward__fault_due())
+        return false;
     for (uintptr_t at = from->begin; at < from->end; at += sizeof page) {
-        if (WARD__SYS(pread(memory, page, sizeof page, (off_t)at)) != sizeof page)
+        if (pread(memory, page, sizeof page, (off_t)at) != sizeof page)
             return false;
         if (memcmp(page, zeros, sizeof page) != 0)
             memcpy(to + (at - from->begin), page, sizeof page);
