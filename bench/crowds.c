@@ -7,6 +7,7 @@
 #include "bench/figures.h"
 #include "bench/ours.h"
 #include "bench/raw_crowd.h"
+#include "bench/raw_guarded.h"
 #include "bench/raw_served.h"
 #include "bench/tree.h"
 
@@ -233,5 +234,6 @@ const struct bench_figure bench_storm = {
     .contenders = {{"ward", storm},
                    {"bare re-forks, a parent a core", raw_storm},
                    {"bare re-forks, one parent", raw_storm_one},
-                   {"raw, forked elsewhere", raw_served_storm}},
+                   {"raw, forked elsewhere", raw_served_storm},
+                   {"raw, guarded", raw_guarded_storm}},
 };

@@ -6,6 +6,7 @@
 #include "bench/ours.h"
 #include "bench/peers.h"
 #include "bench/raw.h"
+#include "bench/raw_guarded.h"
 #include "bench/raw_served.h"
 
 /* ---- from a real SIGSEGV to the first answer of the next incarnation ---- */
@@ -58,6 +59,7 @@ const struct bench_figure bench_restart = {
     .contenders = {{"ward", restart},
                    {"bare re-fork", raw_restart},
                    {"raw, made ahead", raw_served_restart},
+                   {"raw, ahead, guarded", raw_guarded_restart},
                    {"the death alone", raw_death},
                    {"Erlang port", peer_erlang},
                    {"Python", peer_python}},

@@ -1,0 +1,326 @@
+#include "bench/raw_guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+
+/* ---- packets with descriptors ---- */
+
+enum { FDS_MOST = 2 };
+
+union passed {
+    struct cmsghdr head;
+    char bytes[CMSG_SPACE(FDS_MOST * sizeof(int))];
+};
+
+static bool
+send_packet(int to, void *data, size_t size, const int *fds, size_t fd_count)
+{
+    union passed control = {.head = {.cmsg_len = CMSG_LEN(fd_count * sizeof fds[0]),
+                                     .cmsg_level = SOL_SOCKET,
+                                     .cmsg_type = SCM_RIGHTS}};
+    struct iovec one = {.iov_base = data, .iov_len = size};
+    struct msghdr message = {.msg_iov = &one, .msg_iovlen = 1};
+
+    if (fd_count > 0) {
+        memcpy(CMSG_DATA(&control.head), fds, fd_count * sizeof fds[0]);
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(fd_count * sizeof fds[0]);
+    }
+    return sendmsg(to, &message, MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+/* Descriptors that did not come are -1. 1; 0: nothing now; -1: nothing any more. */
+static int
+receive_packet(int from, void *data, size_t size, int fds[FDS_MOST])
+{
+    union passed control;
+    struct iovec one = {.iov_base = data, .iov_len = size};
+    struct msghdr message = {.msg_iov = &one,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    ssize_t got = recvmsg(from, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    fds[0] = fds[1] = -1;
+    if (got != (ssize_t)size)
+        return got < 0 && errno == EAGAIN ? 0 : -1;
+    if (CMSG_FIRSTHDR(&message) != NULL)
+        memcpy(fds, CMSG_DATA(&control.head), control.head.cmsg_len - CMSG_LEN(0));
+    return 1;
+}
+
+/* ---- the child ---- */
+
+static struct raw_page *own_page;
+
+static void
+note_fault(int signal, siginfo_t *info, void *context)
+{
+    (void)context;
+    atomic_store(&own_page->address, (uintptr_t)info->si_addr);
+    atomic_store(&own_page->signal, signal);
+}
+
+/* Before any fork, for all children. */
+static void
+watch_faults(void)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
+                                 SIGABRT, SIGTRAP, SIGSYS};
+    struct sigaction action = {.sa_sigaction = note_fault,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
+    stack_t stack = {.ss_sp = malloc(32768), .ss_size = 32768};
+
+    if (stack.ss_sp != NULL)
+        sigaltstack(&stack, NULL);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        sigaction(faults[i], &action, NULL);
+}
+
+static bool
+set_up(int channel, int page, pid_t parent)
+{
+    static const sigset_t none;
+    off_t size = lseek(page, 0, SEEK_END);
+
+    own_page = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, page, 0);
+    return own_page != MAP_FAILED && setpgid(0, 0) == 0 &&
+           prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
+           dup3(channel, 3, O_CLOEXEC) == 3 && close_range(4, ~0U, 0) == 0 &&
+           prctl(PR_SET_NAME, "raw-spare") == 0 &&
+           sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+}
+
+/* It waits until it is told whose it is; then it echoes a byte, or dies of it. */
+static _Noreturn void
+be_guarded(void)
+{
+    char told[RAW_TOLD_BYTES], byte;
+
+    if (!raw_read_all(3, told, sizeof told, 0) || prctl(PR_SET_NAME, told) < 0)
+        _exit(0);
+    atomic_store(&own_page->phase, 1);
+    while (raw_read_all(3, &byte, 1, 0)) {
+        if (byte == '!')
+            *(volatile int *)0 = 1;
+        atomic_fetch_add(&own_page->done, 1);
+        raw_write_all(3, &byte, 1);
+    }
+    _exit(0);
+}
+
+/* ---- the server ---- */
+
+struct server {
+    int control, signals;
+    pid_t *pids; /* by number; 0: reaped */
+    long count, capacity;
+    long oldest; /* that is not reaped */
+};
+
+static pid_t
+fork_one(int channel, int page)
+{
+    pid_t self = getpid();
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    if (!set_up(channel, page, self))
+        _exit(127);
+    be_guarded();
+}
+
+static pid_t *
+next_pid(struct server *server)
+{
+    if (server->count == server->capacity) {
+        server->capacity = server->capacity * 2 + 64;
+        server->pids =
+            realloc(server->pids, (size_t)server->capacity * sizeof *server->pids);
+    }
+    if (server->pids == NULL)
+        _exit(1);
+    return &server->pids[server->count];
+}
+
+static void
+fork_for(struct server *server, const int fds[FDS_MOST])
+{
+    pid_t *pid = next_pid(server);
+    struct raw_news news = {.number = server->count++};
+    int pidfd;
+
+    news.pid = *pid = fork_one(fds[0], fds[1]);
+    pidfd = (int)syscall(SYS_pidfd_open, *pid, 0U);
+    if (*pid < 0 || pidfd < 0 ||
+        !send_packet(server->control, &news, sizeof news, &pidfd, 1))
+        _exit(1);
+    close(pidfd);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* Until nothing more is asked now. False: never again. */
+static bool
+serve_requests(struct server *server)
+{
+    int fds[FDS_MOST], result;
+    char byte;
+
+    while ((result = receive_packet(server->control, &byte, 1, fds)) > 0)
+        fork_for(server, fds);
+    return result == 0;
+}
+
+/* While it is a zombie its number is its own. True: it is dead, and the host knows. */
+static bool
+reap(struct server *server, long number)
+{
+    struct raw_news news = {
+        .number = number, .pid = server->pids[number], .is_death = true};
+    siginfo_t info = {0};
+
+    if (news.pid == 0)
+        return true;
+    if (syscall(SYS_waitid, P_PID, news.pid, &info, WEXITED | WNOHANG | WNOWAIT,
+                &news.usage) < 0 ||
+        info.si_pid != news.pid)
+        return false;
+    kill(-news.pid, SIGKILL);
+    news.status = info.si_code;
+    if (!send_packet(server->control, &news, sizeof news, NULL, 0))
+        _exit(1); /* the host is gone */
+    waitpid(news.pid, NULL, 0);
+    server->pids[number] = 0;
+    return true;
+}
+
+/* In the order in which they were forked, for one signal may stand for many. True: there may be more. */
+static bool
+reap_oldest(struct server *server)
+{
+    enum { ROW_MOST = 64 }; /* then the host is listened to */
+    int row = 0;
+
+    while (row < ROW_MOST && server->oldest < server->count &&
+           reap(server, server->oldest)) {
+        server->oldest++;
+        row++;
+    }
+    return row == ROW_MOST;
+}
+
+static bool
+reap_signalled(struct server *server)
+{
+    struct signalfd_siginfo info;
+    long number = server->count;
+
+    if (read(server->signals, &info, sizeof info) == sizeof info) {
+        while (--number >= 0 && server->pids[number] != (pid_t)info.ssi_pid)
+            ;
+        if (number >= 0)
+            reap(server, number);
+    }
+    return reap_oldest(server);
+}
+
+static void
+serve(int control)
+{
+    struct server server = {.control = control};
+    struct pollfd polled[2] = {{.fd = control, .events = POLLIN}, {.events = POLLIN}};
+    bool is_more = false;
+    sigset_t deaths;
+
+    watch_faults();
+    sigemptyset(&deaths);
+    sigaddset(&deaths, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &deaths, NULL);
+    server.signals = polled[1].fd = signalfd(-1, &deaths, SFD_NONBLOCK | SFD_CLOEXEC);
+    while (poll(polled, 2, is_more ? 0 : -1) >= 0) {
+        if (is_more || polled[1].revents != 0)
+            is_more = reap_signalled(&server);
+        if (polled[0].revents != 0 && !serve_requests(&server))
+            break;
+    }
+    while (wait(NULL) > 0)
+        ;
+}
+
+/* ---- for the host ---- */
+
+static int host_end, server_end;
+
+/* Between the host and its server. */
+static void
+be_zygote(int fd)
+{
+    pid_t pid;
+
+    (void)fd;
+    close(host_end);
+    pid = fork();
+    if (pid == 0) {
+        serve(server_end);
+        _exit(0);
+    }
+    close(server_end);
+    waitpid(pid, NULL, 0);
+}
+
+int
+raw_guard_start(struct raw_child *server, int *control)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0)
+        return bench_fail("socketpair", errno);
+    host_end = *control = ends[0];
+    server_end = ends[1];
+    if (raw_child_start(server, be_zygote) < 0)
+        return -1;
+    close(server_end);
+    return 0;
+}
+
+void
+raw_guard_end(struct raw_child *server, int control)
+{
+    close(control);
+    raw_child_end(server);
+}
+
+int
+raw_guard_fork(int control, int channel, int page)
+{
+    int fds[FDS_MOST] = {channel, page};
+    char byte = 'f';
+
+    return send_packet(control, &byte, 1, fds, FDS_MOST) ? 0
+                                                         : bench_fail("sendmsg", errno);
+}
+
+int
+raw_guard_hear(int control, struct raw_news *news, int *pidfd)
+{
+    int fds[FDS_MOST];
+    int result = receive_packet(control, news, sizeof *news, fds);
+
+    *pidfd = fds[0];
+    return result >= 0 ? result : bench_fail("the server is gone", 0);
+}
