@@ -47,27 +47,35 @@ is_for_later(const struct ward__actor *to)
 
 /* A worker that is idle gets it now; one that is busy gets more at once a little later. */
 static void
-write_soon(struct ward__actor *actor, size_t size)
+write_or_wait(struct ward__actor *actor)
 {
     struct ward__incarnation *inc = actor->now;
     struct ward__mailbox *box = &actor->mailbox;
-    bool is_soon;
 
-    if (inc == NULL || inc->stage != WARD__STAGE_UP)
-        return;
-    inc->unwritten += size;
-    is_soon = inc->is_write_due || inc->channel.is_blocked;
     if (inc->unwritten >= WRITE_AT_ONCE) {
         if (!inc->has_raised)
             (void)ward__channel_progress(&inc->channel, box);
         ward__actor_write(actor);
-    } else if (!is_soon && !is_for_later(actor) &&
-               box->sent_number + 1 == box->tail_number &&
+    } else if (!is_for_later(actor) && box->sent_number + 1 == box->tail_number &&
                ward__channel_done(&inc->channel, box) == box->sent_number) {
         ward__actor_write(actor);
-    } else if (!is_soon) {
+    } else {
         ward__incarnation_write_soon(inc);
     }
+}
+
+/* Mostly it is due already. */
+static inline void
+write_soon(struct ward__actor *actor, size_t size)
+{
+    struct ward__incarnation *inc = actor->now;
+
+    if (inc == NULL || inc->stage != WARD__STAGE_UP)
+        return;
+    inc->unwritten += size;
+    if (inc->unwritten >= WRITE_AT_ONCE ||
+        !(inc->is_write_due || inc->channel.is_blocked))
+        write_or_wait(actor);
 }
 
 /* ---- room ---- */

@@ -31,7 +31,8 @@ root_enter(ward_ctx *ctx)
 static void
 root_leave(ward_ctx *ctx)
 {
-    ward__system_leave(system_of(ctx));
+    if (!ward__system_is_at_rest(system_of(ctx)))
+        ward__system_leave(system_of(ctx));
 }
 
 /* What a message says, without its type. */

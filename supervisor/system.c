@@ -217,19 +217,12 @@ do_effect(ward_system *sys, struct ward__actor *actor)
     }
 }
 
-static bool
-has_work(const ward_system *sys)
-{
-    return sys->is_broken || !TAILQ_EMPTY(&sys->engine.queue) ||
-           !TAILQ_EMPTY(&sys->changes);
-}
-
 void
 ward__system_pump(ward_system *sys)
 {
     struct ward__node *node;
 
-    if (sys->is_pumping || !has_work(sys))
+    if (sys->is_pumping || !ward__system_has_work(sys))
         return;
     sys->is_pumping = true;
     do {
@@ -284,7 +277,7 @@ ward__system_enter(ward_system *sys)
 void
 ward__system_leave(ward_system *sys)
 {
-    if (has_work(sys))
+    if (ward__system_has_work(sys))
         ward__system_pump(sys);
     if (sys->turn.is_threaded) {
         if (!TAILQ_EMPTY(&sys->undecided))

@@ -103,6 +103,22 @@ ward__actor_find(struct ward_system *sys, ward_ref ref)
 int ward__system_enter(struct ward_system *sys);
 void ward__system_leave(struct ward_system *sys);
 
+/* Is there anything to be pumped? */
+static inline bool
+ward__system_has_work(const struct ward_system *sys)
+{
+    return sys->is_broken || !TAILQ_EMPTY(&sys->engine.queue) ||
+           !TAILQ_EMPTY(&sys->changes);
+}
+
+/* Would leaving change nothing, as after most messages of a host without a thread? */
+static inline bool
+ward__system_is_at_rest(const struct ward_system *sys)
+{
+    return !sys->turn.is_threaded && !ward__system_has_work(sys) &&
+           !sys->loop.may_be_in_vain && !ward__notices_are_due(&sys->notices);
+}
+
 /* Does the calling thread run a callback of this system? */
 bool ward__system_is_in_callback(const struct ward_system *sys);
 
