@@ -1,7 +1,7 @@
 /*
  * Raw child: a forked process on the other end of a socketpair, and whole reads and writes.
  *
- * Used by: raw.c, raw_crowd.c, raw_flood.c, raw_served.c, raw_server.h. Uses: bench.h.
+ * Used by: raw.c, raw_crowd.c, raw_flood.c, raw_guard.h, raw_served.c, raw_server.h. Uses: bench.h.
  */
 #ifndef WARD_BENCH_RAW_CHILD_H
 #define WARD_BENCH_RAW_CHILD_H

@@ -2,19 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/raw_reaper.h"
 
 /* ---- packets with descriptors ---- */
 
@@ -124,13 +123,6 @@ be_guarded(void)
 
 /* ---- the server ---- */
 
-struct server {
-    int control, signals;
-    pid_t *pids; /* by number; 0: reaped */
-    long count, capacity;
-    long oldest; /* that is not reaped */
-};
-
 static pid_t
 fork_one(int channel, int page)
 {
@@ -144,122 +136,45 @@ fork_one(int channel, int page)
     be_guarded();
 }
 
-static pid_t *
-next_pid(struct server *server)
+static int
+take_request(struct raw_reaper *reaper)
 {
-    if (server->count == server->capacity) {
-        server->capacity = server->capacity * 2 + 64;
-        server->pids =
-            realloc(server->pids, (size_t)server->capacity * sizeof *server->pids);
-    }
-    if (server->pids == NULL)
-        _exit(1);
-    return &server->pids[server->count];
-}
+    struct raw_news news = {.is_death = false};
+    int fds[FDS_MOST], pidfd;
+    char byte;
+    int result = receive_packet(reaper->control, &byte, 1, fds);
 
-static void
-fork_for(struct server *server, const int fds[FDS_MOST])
-{
-    pid_t *pid = next_pid(server);
-    struct raw_news news = {.number = server->count++};
-    int pidfd;
-
-    news.pid = *pid = fork_one(fds[0], fds[1]);
-    pidfd = (int)syscall(SYS_pidfd_open, *pid, 0U);
-    if (*pid < 0 || pidfd < 0 ||
-        !send_packet(server->control, &news, sizeof news, &pidfd, 1))
-        _exit(1);
+    if (result <= 0)
+        return result;
+    news.pid = fork_one(fds[0], fds[1]);
+    news.number = raw_reaper_add(reaper, news.pid);
+    pidfd = (int)syscall(SYS_pidfd_open, news.pid, 0U);
+    if (pidfd < 0 || !send_packet(reaper->control, &news, sizeof news, &pidfd, 1))
+        _exit(1); /* the host is gone */
     close(pidfd);
     close(fds[0]);
     close(fds[1]);
+    return 1;
 }
 
-/* Until nothing more is asked now. False: never again. */
+/* While it is a zombie its number is its own. */
 static bool
-serve_requests(struct server *server)
-{
-    int fds[FDS_MOST], result;
-    char byte;
-
-    while ((result = receive_packet(server->control, &byte, 1, fds)) > 0)
-        fork_for(server, fds);
-    return result == 0;
-}
-
-/* While it is a zombie its number is its own. True: it is dead, and the host knows. */
-static bool
-reap(struct server *server, long number)
+bury(struct raw_reaper *reaper, long number)
 {
     struct raw_news news = {
-        .number = number, .pid = server->pids[number], .is_death = true};
+        .number = number, .pid = reaper->pids[number], .is_death = true};
     siginfo_t info = {0};
 
-    if (news.pid == 0)
-        return true;
     if (syscall(SYS_waitid, P_PID, news.pid, &info, WEXITED | WNOHANG | WNOWAIT,
                 &news.usage) < 0 ||
         info.si_pid != news.pid)
         return false;
     kill(-news.pid, SIGKILL);
     news.status = info.si_code;
-    if (!send_packet(server->control, &news, sizeof news, NULL, 0))
-        _exit(1); /* the host is gone */
+    if (!send_packet(reaper->control, &news, sizeof news, NULL, 0))
+        _exit(1);
     waitpid(news.pid, NULL, 0);
-    server->pids[number] = 0;
     return true;
-}
-
-/* In the order in which they were forked, for one signal may stand for many. True: there may be more. */
-static bool
-reap_oldest(struct server *server)
-{
-    enum { ROW_MOST = 64 }; /* then the host is listened to */
-    int row = 0;
-
-    while (row < ROW_MOST && server->oldest < server->count &&
-           reap(server, server->oldest)) {
-        server->oldest++;
-        row++;
-    }
-    return row == ROW_MOST;
-}
-
-static bool
-reap_signalled(struct server *server)
-{
-    struct signalfd_siginfo info;
-    long number = server->count;
-
-    if (read(server->signals, &info, sizeof info) == sizeof info) {
-        while (--number >= 0 && server->pids[number] != (pid_t)info.ssi_pid)
-            ;
-        if (number >= 0)
-            reap(server, number);
-    }
-    return reap_oldest(server);
-}
-
-static void
-serve(int control)
-{
-    struct server server = {.control = control};
-    struct pollfd polled[2] = {{.fd = control, .events = POLLIN}, {.events = POLLIN}};
-    bool is_more = false;
-    sigset_t deaths;
-
-    watch_faults();
-    sigemptyset(&deaths);
-    sigaddset(&deaths, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &deaths, NULL);
-    server.signals = polled[1].fd = signalfd(-1, &deaths, SFD_NONBLOCK | SFD_CLOEXEC);
-    while (poll(polled, 2, is_more ? 0 : -1) >= 0) {
-        if (is_more || polled[1].revents != 0)
-            is_more = reap_signalled(&server);
-        if (polled[0].revents != 0 && !serve_requests(&server))
-            break;
-    }
-    while (wait(NULL) > 0)
-        ;
 }
 
 /* ---- for the host ---- */
@@ -276,7 +191,10 @@ be_zygote(int fd)
     close(host_end);
     pid = fork();
     if (pid == 0) {
-        serve(server_end);
+        struct raw_reaper reaper = {
+            .control = server_end, .take_request = take_request, .bury = bury};
+        watch_faults();
+        raw_reaper_serve(&reaper);
         _exit(0);
     }
     close(server_end);

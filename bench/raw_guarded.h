@@ -8,7 +8,7 @@
  *
  * No message is kept for the next one, nothing is decided, named or logged, and no deadline runs.
  *
- * Used by: spawns.c, crowds.c. Uses: raw_child.h, guard.h.
+ * Used by: crowds.c, spawns.c. Uses: bench.h.
  */
 #ifndef WARD_BENCH_RAW_GUARDED_H
 #define WARD_BENCH_RAW_GUARDED_H

@@ -1,16 +1,13 @@
 #include "bench/raw_server.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/raw_reaper.h"
 
 /* ---- a descriptor in a packet ---- */
 
@@ -59,117 +56,41 @@ receive_fd(int from, bool *is_over)
 
 static void (*child_body)(int fd);
 
-struct server {
-    int control, signals;
-    pid_t *pids; /* by number; 0: reaped */
-    long count, capacity;
-    long oldest; /* that is not reaped */
-};
-
 static pid_t
-fork_one(const struct server *server, int fd)
+fork_one(const struct raw_reaper *reaper, int fd)
 {
     pid_t pid = fork();
 
     if (pid != 0)
         return pid;
-    close(server->control);
-    close(server->signals);
+    close(reaper->control);
+    close(reaper->signals);
     child_body(fd);
     _exit(0);
 }
 
-static void
-fork_for(struct server *server, int fd)
-{
-    if (server->count == server->capacity) {
-        server->capacity = server->capacity * 2 + 64;
-        server->pids =
-            realloc(server->pids, (size_t)server->capacity * sizeof *server->pids);
-    }
-    if (server->pids == NULL ||
-        (server->pids[server->count++] = fork_one(server, fd)) < 0)
-        _exit(1);
-    close(fd);
-}
-
-/* Until nothing more is asked now. False: never again. */
-static bool
-serve_requests(struct server *server)
+static int
+take_request(struct raw_reaper *reaper)
 {
     bool is_over;
-    int fd;
+    int fd = receive_fd(reaper->control, &is_over);
 
-    while ((fd = receive_fd(server->control, &is_over)) >= 0)
-        fork_for(server, fd);
-    return !is_over;
+    if (fd < 0)
+        return is_over ? -1 : 0;
+    raw_reaper_add(reaper, fork_one(reaper, fd));
+    close(fd);
+    return 1;
 }
 
-/* True: it is dead, and the host knows. */
 static bool
-reap(struct server *server, long number)
+bury(struct raw_reaper *reaper, long number)
 {
     struct raw_death death = {.number = number};
 
-    if (server->pids[number] == 0)
-        return true;
-    if (waitpid(server->pids[number], &death.status, WNOHANG) <= 0)
+    if (waitpid(reaper->pids[number], &death.status, WNOHANG) <= 0)
         return false;
-    server->pids[number] = 0;
-    send(server->control, &death, sizeof death, MSG_NOSIGNAL);
+    send(reaper->control, &death, sizeof death, MSG_NOSIGNAL);
     return true;
-}
-
-/* In the order in which they were forked, for one signal may stand for many. True: there may be more. */
-static bool
-reap_oldest(struct server *server)
-{
-    enum { ROW_MOST = 64 }; /* then the host is listened to: else both could wait */
-    int row = 0;
-
-    while (row < ROW_MOST && server->oldest < server->count &&
-           reap(server, server->oldest)) {
-        server->oldest++;
-        row++;
-    }
-    return row == ROW_MOST;
-}
-
-static bool
-reap_signalled(struct server *server)
-{
-    struct signalfd_siginfo info;
-    long number = server->count;
-
-    if (read(server->signals, &info, sizeof info) == sizeof info) {
-        while (--number >= 0 && server->pids[number] != (pid_t)info.ssi_pid)
-            ;
-        if (number >= 0)
-            reap(server, number);
-    }
-    return reap_oldest(server);
-}
-
-static void
-serve(int control)
-{
-    struct server server = {.control = control};
-    struct pollfd polled[2] = {{.fd = control, .events = POLLIN}, {.events = POLLIN}};
-    bool is_more = false;
-    sigset_t deaths;
-
-    sigemptyset(&deaths);
-    sigaddset(&deaths, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &deaths, NULL);
-    server.signals = polled[1].fd = signalfd(-1, &deaths, SFD_NONBLOCK);
-    while (poll(polled, 2, is_more ? 0 : -1) >= 0) {
-        if (is_more || polled[1].revents != 0)
-            is_more = reap_signalled(&server);
-        if (polled[0].revents != 0 && !serve_requests(&server))
-            break;
-    }
-    while (wait(NULL) > 0)
-        ;
 }
 
 /* Between the host and its server. */
@@ -179,7 +100,9 @@ be_zygote(int control)
     pid_t pid = fork();
 
     if (pid == 0) {
-        serve(control);
+        struct raw_reaper reaper = {
+            .control = control, .take_request = take_request, .bury = bury};
+        raw_reaper_serve(&reaper);
         _exit(0);
     }
     close(control);
