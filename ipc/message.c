@@ -384,13 +384,33 @@ take_for_slot(struct ward__cursor *in, const ward_slot *slot, struct taken *take
     return ward__skip(in);
 }
 
+/* What most messages are for, without a look at all else that a value may be. False: it is something
+ * else, or something is wrong with it. */
+static inline bool
+read_short_bytes(struct ward__cursor *in, const ward_slot *slot)
+{
+    size_t left = (size_t)(in->end - in->at), size;
+
+    if (slot->tag != WARD_SLOT_BYTES || left < 2 || in->at[0] != 0xc4)
+        return false;
+    size = in->at[1];
+    if (size > left - 2)
+        return false;
+    *(ward_bytes *)slot->to = (ward_bytes){in->at + 2, size};
+    in->at += 2 + size;
+    return true;
+}
+
 /* One is written or not, without more ado. */
 static int
 read_slot(struct ward__cursor *in, const ward_slot *slot, struct ward_arena *arena)
 {
     struct taken taken;
-    int result = take_for_slot(in, slot, &taken, arena);
+    int result;
 
+    if (read_short_bytes(in, slot))
+        return 0;
+    result = take_for_slot(in, slot, &taken, arena);
     return result < 0 ? result : store_slot(slot, &taken, in->end, arena);
 }
 

@@ -250,13 +250,18 @@ ward__mailbox_wrote(struct ward__mailbox *box, size_t size)
 void
 ward__mailbox_free_to(struct ward__mailbox *box, uint64_t number)
 {
+    uint64_t before = box->done;
+
     assert(number <= box->tail_number);
-    while (box->done_number < number) {
-        size_t size = frame_size(box, box->done);
-        box->done += size;
-        box->done_number++;
-        add_up(box, 0, size);
+    if (number == box->sent_number && box->sent_left == 0) { /* all that was sent */
+        box->done = box->sent;
+        box->done_number = number;
     }
+    while (box->done_number < number) {
+        box->done += frame_size(box, box->done);
+        box->done_number++;
+    }
+    add_up(box, 0, (size_t)(box->done - before));
     if (box->sent < box->done) /* dropped without having been sent */
         ward__mailbox_rewind(box);
     if (box->done == box->tail)
