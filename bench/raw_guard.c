@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -13,53 +12,8 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/raw_packet.h"
 #include "bench/raw_reaper.h"
-
-/* ---- packets with descriptors ---- */
-
-enum { FDS_MOST = 2 };
-
-union passed {
-    struct cmsghdr head;
-    char bytes[CMSG_SPACE(FDS_MOST * sizeof(int))];
-};
-
-static bool
-send_packet(int to, void *data, size_t size, const int *fds, size_t fd_count)
-{
-    union passed control = {.head = {.cmsg_len = CMSG_LEN(fd_count * sizeof fds[0]),
-                                     .cmsg_level = SOL_SOCKET,
-                                     .cmsg_type = SCM_RIGHTS}};
-    struct iovec one = {.iov_base = data, .iov_len = size};
-    struct msghdr message = {.msg_iov = &one, .msg_iovlen = 1};
-
-    if (fd_count > 0) {
-        memcpy(CMSG_DATA(&control.head), fds, fd_count * sizeof fds[0]);
-        message.msg_control = &control;
-        message.msg_controllen = CMSG_SPACE(fd_count * sizeof fds[0]);
-    }
-    return sendmsg(to, &message, MSG_NOSIGNAL) == (ssize_t)size;
-}
-
-/* Descriptors that did not come are -1. 1; 0: nothing now; -1: nothing any more. */
-static int
-receive_packet(int from, void *data, size_t size, int fds[FDS_MOST])
-{
-    union passed control;
-    struct iovec one = {.iov_base = data, .iov_len = size};
-    struct msghdr message = {.msg_iov = &one,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control};
-    ssize_t got = recvmsg(from, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-    fds[0] = fds[1] = -1;
-    if (got != (ssize_t)size)
-        return got < 0 && errno == EAGAIN ? 0 : -1;
-    if (CMSG_FIRSTHDR(&message) != NULL)
-        memcpy(fds, CMSG_DATA(&control.head), control.head.cmsg_len - CMSG_LEN(0));
-    return 1;
-}
 
 /* ---- the child ---- */
 
@@ -140,16 +94,16 @@ static int
 take_request(struct raw_reaper *reaper)
 {
     struct raw_news news = {.is_death = false};
-    int fds[FDS_MOST], pidfd;
+    int fds[RAW_FDS_MOST], pidfd;
     char byte;
-    int result = receive_packet(reaper->control, &byte, 1, fds);
+    int result = raw_packet_receive(reaper->control, &byte, 1, fds);
 
     if (result <= 0)
         return result;
     news.pid = fork_one(fds[0], fds[1]);
     news.number = raw_reaper_add(reaper, news.pid);
     pidfd = (int)syscall(SYS_pidfd_open, news.pid, 0U);
-    if (pidfd < 0 || !send_packet(reaper->control, &news, sizeof news, &pidfd, 1))
+    if (pidfd < 0 || !raw_packet_send(reaper->control, &news, sizeof news, &pidfd, 1))
         _exit(1); /* the host is gone */
     close(pidfd);
     close(fds[0]);
@@ -171,7 +125,7 @@ bury(struct raw_reaper *reaper, long number)
         return false;
     kill(-news.pid, SIGKILL);
     news.status = info.si_code;
-    if (!send_packet(reaper->control, &news, sizeof news, NULL, 0))
+    if (!raw_packet_send(reaper->control, &news, sizeof news, NULL, 0))
         _exit(1);
     waitpid(news.pid, NULL, 0);
     return true;
@@ -185,20 +139,13 @@ static int host_end, server_end;
 static void
 be_zygote(int fd)
 {
-    pid_t pid;
+    struct raw_reaper reaper = {
+        .control = server_end, .take_request = take_request, .bury = bury};
 
     (void)fd;
     close(host_end);
-    pid = fork();
-    if (pid == 0) {
-        struct raw_reaper reaper = {
-            .control = server_end, .take_request = take_request, .bury = bury};
-        watch_faults();
-        raw_reaper_serve(&reaper);
-        _exit(0);
-    }
-    close(server_end);
-    waitpid(pid, NULL, 0);
+    watch_faults();
+    raw_reaper_serve_below(&reaper);
 }
 
 int
@@ -226,18 +173,19 @@ raw_guard_end(struct raw_child *server, int control)
 int
 raw_guard_fork(int control, int channel, int page)
 {
-    int fds[FDS_MOST] = {channel, page};
+    int fds[RAW_FDS_MOST] = {channel, page};
     char byte = 'f';
 
-    return send_packet(control, &byte, 1, fds, FDS_MOST) ? 0
-                                                         : bench_fail("sendmsg", errno);
+    return raw_packet_send(control, &byte, 1, fds, RAW_FDS_MOST)
+               ? 0
+               : bench_fail("sendmsg", errno);
 }
 
 int
 raw_guard_hear(int control, struct raw_news *news, int *pidfd)
 {
-    int fds[FDS_MOST];
-    int result = receive_packet(control, news, sizeof *news, fds);
+    int fds[RAW_FDS_MOST];
+    int result = raw_packet_receive(control, news, sizeof *news, fds);
 
     *pidfd = fds[0];
     return result >= 0 ? result : bench_fail("the server is gone", 0);

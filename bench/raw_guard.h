@@ -5,7 +5,7 @@
  * descriptor but its channel. The host gets a descriptor of the process; and of a death it hears what the
  * child used, after the child's group was killed and before its number can be anybody else's.
  *
- * Used by: raw_guarded.c. Uses: raw_child.h, raw_reaper.h.
+ * Used by: raw_guarded.c. Uses: raw_child.h, raw_packet.h, raw_reaper.h.
  */
 #ifndef WARD_BENCH_RAW_GUARD_H
 #define WARD_BENCH_RAW_GUARD_H

@@ -6,11 +6,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/raw_guard.h"
@@ -19,26 +17,23 @@ struct kid {
     int channel, pidfd; /* -1: there is none */
     pid_t pid;
     struct raw_page *page;
-    bool
-        is_wanted; /* it is told whose it is as soon as it is born, else when it is taken */
+    bool is_wanted; /* told whose it is as soon as it is born, else when it is taken */
     bool is_dead;
 };
 
-/* The server counts forks; `whose` knows which kid each was for. */
 struct host {
     struct raw_child server;
     int control, loop;
     struct kid *kids;
     long count;
-    long *whose;
+    long *whose; /* by the server's number of a fork: the kid that it was for */
     long asked, asked_most, unborn;
-    long *
-        waiting; /* kids that died, first come first served, before the server is asked again */
+    long *waiting; /* a ring of kids to be asked for, first come first served */
     long waiting_count, waiting_begun;
     long answers;
-    bool
-        is_alone; /* one child: who waits for a core gets it sooner if the host stays awake */
-    double awake_until; /* then, as ward does; us */
+    /* With one child the host stays awake, as ward does: who waits for a core gets it sooner. */
+    bool is_alone;
+    double awake_until; /* us */
 };
 
 /* Requests that may be on their way: more would not fit the socket. */

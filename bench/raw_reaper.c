@@ -63,8 +63,9 @@ reap_signalled(struct raw_reaper *reaper)
     return reap_oldest(reaper);
 }
 
-void
-raw_reaper_serve(struct raw_reaper *reaper)
+/* Until there are no more requests, and no children. */
+static void
+serve(struct raw_reaper *reaper)
 {
     struct pollfd polled[2] = {{.fd = reaper->control, .events = POLLIN},
                                {.events = POLLIN}};
@@ -86,4 +87,17 @@ raw_reaper_serve(struct raw_reaper *reaper)
     }
     while (wait(NULL) > 0)
         ;
+}
+
+void
+raw_reaper_serve_below(struct raw_reaper *reaper)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        serve(reaper);
+        _exit(0);
+    }
+    close(reaper->control);
+    waitpid(pid, NULL, 0);
 }

@@ -21,8 +21,9 @@ struct raw_reaper {
     bool (*bury)(struct raw_reaper *reaper, long number);
 };
 
-/* Until there are no more requests, and no children. */
-void raw_reaper_serve(struct raw_reaper *reaper);
+/* In a child: this process stands between the host and its server, as ward's zygote does, until there are no
+ * more requests, and no children. */
+void raw_reaper_serve_below(struct raw_reaper *reaper);
 
 /* The number of the next child, whose pid is this. */
 long raw_reaper_add(struct raw_reaper *reaper, pid_t pid);

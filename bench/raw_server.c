@@ -1,56 +1,13 @@
 #include "bench/raw_server.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/raw_packet.h"
 #include "bench/raw_reaper.h"
-
-/* ---- a descriptor in a packet ---- */
-
-union passed {
-    struct cmsghdr head;
-    char bytes[CMSG_SPACE(sizeof(int))];
-};
-
-static int
-send_fd(int to, int fd)
-{
-    union passed control = {.head = {.cmsg_len = CMSG_LEN(sizeof fd),
-                                     .cmsg_level = SOL_SOCKET,
-                                     .cmsg_type = SCM_RIGHTS}};
-    struct iovec one = {.iov_base = (char[]){'f'}, .iov_len = 1};
-    struct msghdr message = {.msg_iov = &one,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control};
-
-    memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-    return sendmsg(to, &message, MSG_NOSIGNAL) == 1 ? 0 : bench_fail("sendmsg", errno);
-}
-
-/* -1: there is none; `is_over`: and there will be none. */
-static int
-receive_fd(int from, bool *is_over)
-{
-    union passed control;
-    char byte;
-    struct iovec one = {.iov_base = &byte, .iov_len = 1};
-    struct msghdr message = {.msg_iov = &one,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control};
-    ssize_t got = recvmsg(from, &message, MSG_DONTWAIT);
-    int fd = -1;
-
-    *is_over = got == 0 || (got < 0 && errno != EAGAIN);
-    if (got == 1 && CMSG_FIRSTHDR(&message) != NULL)
-        memcpy(&fd, CMSG_DATA(&control.head), sizeof fd);
-    return fd;
-}
 
 /* ---- the server ---- */
 
@@ -72,13 +29,14 @@ fork_one(const struct raw_reaper *reaper, int fd)
 static int
 take_request(struct raw_reaper *reaper)
 {
-    bool is_over;
-    int fd = receive_fd(reaper->control, &is_over);
+    int fds[RAW_FDS_MOST];
+    char byte;
+    int result = raw_packet_receive(reaper->control, &byte, 1, fds);
 
-    if (fd < 0)
-        return is_over ? -1 : 0;
-    raw_reaper_add(reaper, fork_one(reaper, fd));
-    close(fd);
+    if (result <= 0)
+        return result;
+    raw_reaper_add(reaper, fork_one(reaper, fds[0]));
+    close(fds[0]);
     return 1;
 }
 
@@ -97,16 +55,10 @@ bury(struct raw_reaper *reaper, long number)
 static void
 be_zygote(int control)
 {
-    pid_t pid = fork();
+    struct raw_reaper reaper = {
+        .control = control, .take_request = take_request, .bury = bury};
 
-    if (pid == 0) {
-        struct raw_reaper reaper = {
-            .control = control, .take_request = take_request, .bury = bury};
-        raw_reaper_serve(&reaper);
-        _exit(0);
-    }
-    close(control);
-    waitpid(pid, NULL, 0);
+    raw_reaper_serve_below(&reaper);
 }
 
 /* ---- the host ---- */
@@ -127,13 +79,15 @@ raw_server_end(struct raw_child *server)
 int
 raw_server_fork(const struct raw_child *server)
 {
-    int ends[2], result;
+    int ends[2];
+    char byte = 'f';
+    bool is_sent;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return bench_fail("socketpair", errno);
-    result = send_fd(server->fd, ends[1]);
+    is_sent = raw_packet_send(server->fd, &byte, 1, &ends[1], 1);
     close(ends[1]);
-    return result < 0 ? -1 : ends[0];
+    return is_sent ? ends[0] : bench_fail("sendmsg", errno);
 }
 
 int

@@ -2,7 +2,7 @@
  * Raw server: a process that forks and reaps for another one, which asks it by socket, as ward's fork server
  * does; and a small process between the two, as ward's zygote is.
  *
- * Used by: raw_served.c. Uses: raw_child.h, raw_reaper.h.
+ * Used by: raw_served.c. Uses: raw_child.h, raw_packet.h, raw_reaper.h.
  */
 #ifndef WARD_BENCH_RAW_SERVER_H
 #define WARD_BENCH_RAW_SERVER_H

@@ -29,8 +29,7 @@ typedef enum ward_directive {
 /*
  * Runs in the host, on the thread that runs ward, once for each failure. It sees the failure
  * only, which ward_failure_format may put into words; calls that tell, ask, change or wait are -EBUSY
- * inside it. Anything it returns that is no directive
- * counts as WARD_DIRECTIVE_ESCALATE.
+ * inside it. Anything it returns that is no directive counts as WARD_DIRECTIVE_ESCALATE.
  */
 typedef ward_directive (*ward_decider)(const ward_failure *failure);
 
