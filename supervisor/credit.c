@@ -225,6 +225,29 @@ owe(struct ward__credit *credit)
     ward__actor_room(credit->to); /* which has its worker ring when there is some */
 }
 
+static bool
+is_more_than_half(const struct ward__purse *left, const struct ward__purse *whole)
+{
+    return left->messages > whole->messages / 2 && left->bytes > whole->bytes / 2;
+}
+
+struct ward__actor *
+ward__credit_spend_again(struct ward__incarnation *sender, ward_ref to, size_t size)
+{
+    struct ward__credit *credit = sender->recent_credit;
+    struct ward__purse left;
+
+    if (credit == NULL || !ward_ref_equal(credit->to->ref, to) || !credit->is_kept ||
+        !ward__post_takes(credit->to))
+        return NULL;
+    left = credit->left;
+    ward__purse_pay(&left, size);
+    if (!is_more_than_half(&left, &sender->sys->credit))
+        return NULL;
+    credit->left = left;
+    return credit->to;
+}
+
 int
 ward__credit_spend(struct ward__incarnation *sender, struct ward__actor *to, size_t size)
 {
@@ -244,12 +267,9 @@ void
 ward__credit_review(struct ward__incarnation *sender, struct ward__actor *to)
 {
     struct ward__credit *credit = find(sender, to);
-    const struct ward__purse *most = &to->sys->credit;
 
-    if (credit == NULL || credit->is_owed)
-        return;
-    if (credit->left.messages > most->messages / 2 &&
-        credit->left.bytes > most->bytes / 2)
+    if (credit == NULL || credit->is_owed ||
+        is_more_than_half(&credit->left, &to->sys->credit))
         return;
     if (!refill_unasked(credit, 1))
         owe(credit);

@@ -23,6 +23,11 @@ struct ward__credit;
 int ward__credit_spend(struct ward__incarnation *sender, struct ward__actor *to,
                        size_t size);
 
+/* The usual: to the same actor as the one before, within what is promised, and more than half is left. That
+ * actor, which takes messages; there is nothing to review. NULL: nothing was done. */
+struct ward__actor *ward__credit_spend_again(struct ward__incarnation *sender,
+                                             ward_ref to, size_t size);
+
 /* The message is in the mailbox, or refused: is there more to grant? */
 void ward__credit_review(struct ward__incarnation *sender, struct ward__actor *to);
 

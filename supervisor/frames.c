@@ -53,25 +53,36 @@ promise(struct ward__incarnation *inc, struct ward__actor *to)
 }
 
 static void
+post_tell(struct ward__actor *to, const struct ward__tell *tell,
+          enum ward__promise promised)
+{
+    int result = ward__post(to, tell->type, (ward_ref){0, 0}, &tell->body, promised);
+
+    if (result < 0)
+        ward__post_dead(to->sys, letter_of(result), to->ref, to->path, tell->type,
+                        tell->body.packed);
+}
+
+static void
 handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__tell *tell = &frame->as.tell;
-    struct ward_system *sys = inc->sys;
-    struct ward__actor *to = ward__actor_find(sys, tell->to);
-    int result;
+    struct ward__actor *to = ward__credit_spend_again(inc, tell->to, frame->size);
 
+    if (to != NULL) {
+        post_tell(to, tell, WARD__PROMISE_CREDIT);
+        return;
+    }
+    to = ward__actor_find(inc->sys, tell->to);
     if (to == NULL || !ward__post_takes(to)) {
-        ward__post_dead(sys, why_not(to), tell->to, to != NULL ? to->path : NULL,
+        ward__post_dead(inc->sys, why_not(to), tell->to, to != NULL ? to->path : NULL,
                         tell->type, tell->body.packed);
         ward__credit_forget(inc, tell->to);
         return;
     }
     if (!pays(inc, to, frame))
         return;
-    result = ward__post(to, tell->type, (ward_ref){0, 0}, &tell->body, promise(inc, to));
-    if (result < 0)
-        ward__post_dead(sys, letter_of(result), to->ref, to->path, tell->type,
-                        tell->body.packed);
+    post_tell(to, tell, promise(inc, to));
     ward__credit_review(inc, to);
 }
 

@@ -7,8 +7,9 @@
 /* What may be sent to one actor. */
 struct ward__account {
     ward_ref to;
-    struct ward__purse left,
-        shown;       /* what is left, and was when it was last to be seen */
+    struct ward__purse left;
+    struct ward__purse
+        begun;       /* with; nothing, once the host was to see that half of it is gone */
     bool is_refused; /* its mailbox was full, and nothing was granted since */
     RB_ENTRY(ward__account) by_ref;
 };
@@ -45,7 +46,7 @@ find_or_open(struct ward__worker *w, ward_ref to)
     if (account == NULL)
         return NULL;
     account->to = to;
-    account->left = account->shown = w->credit;
+    account->left = account->begun = w->credit;
     RB_INSERT(ward__accounts, &w->accounts, account);
     return account;
 }
@@ -64,7 +65,7 @@ ward__credit_granted(struct ward__worker *w, const struct ward__grant *grant)
         return;
     }
     ward__purse_add(&account->left, &grant->more);
-    account->shown = account->left;
+    account->begun = account->left;
     account->is_refused = false;
 }
 
@@ -123,20 +124,20 @@ ward__credit_take(struct ward__worker *w, ward_ref to, int timeout_ms,
     return result;
 }
 
-/* Half of all there may be, and half of what was left when the host last was to see it. */
+/* Half of all there may be, and half of what it began with. */
 static bool
-is_half(int64_t left, int64_t whole, int64_t shown)
+is_half(int64_t left, int64_t whole, int64_t begun)
 {
-    return left <= whole / 2 && left <= shown / 2;
+    return left <= whole / 2 && left <= begun / 2;
 }
 
 void
 ward__credit_charge(struct ward__worker *w, struct ward__account *account, size_t size)
 {
     ward__purse_pay(&account->left, size);
-    if (is_half(account->left.messages, w->credit.messages, account->shown.messages) ||
-        is_half(account->left.bytes, w->credit.bytes, account->shown.bytes)) {
+    if (is_half(account->left.messages, w->credit.messages, account->begun.messages) ||
+        is_half(account->left.bytes, w->credit.bytes, account->begun.bytes)) {
         w->is_credit_low = true;
-        account->shown = account->left;
+        account->begun = (struct ward__purse){0, 0};
     }
 }

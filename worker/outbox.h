@@ -97,7 +97,7 @@ void ward__outbox_rollback(struct ward__outbox *box);
 void ward__outbox_flush(struct ward__outbox *box);
 
 /* So much may wait between two messages before it is written. */
-enum { WARD__OUTBOX_TRICKLE = 32 * 1024 };
+enum { WARD__OUTBOX_TRICKLE = 64 * 1024 };
 
 /* Flushes if much is waiting, or all the same. */
 static inline void
