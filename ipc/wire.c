@@ -490,49 +490,29 @@ ward__wire_kind(ward_bytes bytes)
 }
 
 static bool
-read_usual_tell(ward_bytes bytes, struct ward__frame *frame)
-{
-    enum { TYPE = 2 + WARD__REF_SIZE, VALUES };
-    const uint8_t *at = bytes.data;
-    struct ward__tell *tell = &frame->as.tell;
-
-    if (at[TYPE] >= 0x80 || ward__ref_load(at + 2, WARD__REF_SIZE, &tell->to) == 0 ||
-        !ward__scan_is_short_list(at + VALUES, bytes.size - VALUES))
-        return false;
-    tell->type = at[TYPE];
-    tell->body.packed = (ward_raw){at + VALUES, bytes.size - VALUES};
-    frame->kind = WARD__TELL;
-    return true;
-}
-
-static bool
-read_usual_reply(ward_bytes bytes, struct ward__frame *frame)
+read_usual_reply(ward_bytes bytes, struct ward__reply *reply)
 {
     enum { VALUES = 2 + WARD__REF_SIZE };
     const uint8_t *at = bytes.data;
-    struct ward__reply *reply = &frame->as.reply;
 
-    if (ward__ref_load(at + 2, WARD__REF_SIZE, &reply->sender) == 0 ||
+    if (bytes.size <= VALUES || at[0] != 0x93 || at[1] != WARD__REPLY ||
+        ward__ref_load(at + 2, WARD__REF_SIZE, &reply->sender) == 0 ||
         !ward__scan_is_short_list(at + VALUES, bytes.size - VALUES))
         return false;
     reply->values = (ward_raw){at + VALUES, bytes.size - VALUES};
-    frame->kind = WARD__REPLY;
     return true;
 }
 
-/* What most of a worker's frames are: to somebody with a reference, of a small type. */
+/* What most of a worker's frames are. */
 bool
 ward__wire_read_usual_verb(ward_bytes bytes, struct ward__frame *frame)
 {
-    enum { LEAST = 2 + WARD__REF_SIZE + 2 }; /* of both */
-    const uint8_t *at = bytes.data;
-
-    if (bytes.size < LEAST)
-        return false;
     frame->size = bytes.size;
-    if (at[0] == 0x94 && at[1] == WARD__TELL)
-        return read_usual_tell(bytes, frame);
-    return at[0] == 0x93 && at[1] == WARD__REPLY && read_usual_reply(bytes, frame);
+    frame->kind = WARD__TELL;
+    if (ward__wire_read_usual_tell(bytes, &frame->as.tell))
+        return true;
+    frame->kind = WARD__REPLY;
+    return read_usual_reply(bytes, &frame->as.reply);
 }
 
 int

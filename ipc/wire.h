@@ -33,6 +33,7 @@
 #include "ipc/frame.h"
 #include "ipc/message.h"
 #include "ipc/pack.h"
+#include "ipc/scan.h"
 
 #define WARD__WIRE_VERSION 1
 
@@ -340,6 +341,22 @@ ward__wire_read_usual_message(ward_bytes bytes, struct ward__frame *frame)
     message->values = (ward_raw){at, (size_t)(end - at)};
     frame->kind = WARD__MESSAGE;
     frame->size = bytes.size;
+    return true;
+}
+
+/* A message to somebody with a reference, of a small type. */
+static inline bool
+ward__wire_read_usual_tell(ward_bytes bytes, struct ward__tell *tell)
+{
+    enum { TYPE = 2 + WARD__REF_SIZE, VALUES };
+    const uint8_t *at = bytes.data;
+
+    if (bytes.size <= VALUES || at[0] != 0x94 || at[1] != WARD__TELL ||
+        at[TYPE] >= 0x80 || ward__ref_load(at + 2, WARD__REF_SIZE, &tell->to) == 0 ||
+        !ward__scan_is_short_list(at + VALUES, bytes.size - VALUES))
+        return false;
+    tell->type = at[TYPE];
+    tell->body = (struct ward__body){.packed = {at + VALUES, bytes.size - VALUES}};
     return true;
 }
 

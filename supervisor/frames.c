@@ -63,17 +63,24 @@ post_tell(struct ward__actor *to, const struct ward__tell *tell,
                         tell->body.packed);
 }
 
+bool
+ward__frame_tell_again(struct ward__incarnation *inc, const struct ward__tell *tell,
+                       size_t size)
+{
+    struct ward__actor *to = ward__credit_spend_again(inc, tell->to, size);
+
+    if (to == NULL)
+        return false;
+    post_tell(to, tell, WARD__PROMISE_CREDIT);
+    return true;
+}
+
 static void
 handle_tell(struct ward__incarnation *inc, const struct ward__frame *frame)
 {
     const struct ward__tell *tell = &frame->as.tell;
-    struct ward__actor *to = ward__credit_spend_again(inc, tell->to, frame->size);
+    struct ward__actor *to = ward__actor_find(inc->sys, tell->to);
 
-    if (to != NULL) {
-        post_tell(to, tell, WARD__PROMISE_CREDIT);
-        return;
-    }
-    to = ward__actor_find(inc->sys, tell->to);
     if (to == NULL || !ward__post_takes(to)) {
         ward__post_dead(inc->sys, why_not(to), tell->to, to != NULL ? to->path : NULL,
                         tell->type, tell->body.packed);

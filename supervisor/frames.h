@@ -14,4 +14,9 @@
 
 void ward__frame_handle(struct ward__incarnation *inc, const struct ward__frame *frame);
 
+/* The usual, of one that is up: another message to the same actor, in a frame of `size` bytes. False: it is
+ * to be handled as any other. */
+bool ward__frame_tell_again(struct ward__incarnation *inc, const struct ward__tell *tell,
+                            size_t size);
+
 #endif

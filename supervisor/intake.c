@@ -26,14 +26,23 @@ break_protocol(struct ward__incarnation *inc, const char *rule)
     ward__incarnation_kill(inc, WARD__DOOM_PROTOCOL, rule);
 }
 
+static bool
+is_told_again(struct ward__incarnation *inc, ward_bytes bytes)
+{
+    struct ward__tell tell;
+
+    return inc->stage == WARD__STAGE_UP && ward__wire_read_usual_tell(bytes, &tell) &&
+           ward__frame_tell_again(inc, &tell, bytes.size);
+}
+
 static void
 handle_frame(struct ward__incarnation *inc, ward_bytes bytes)
 {
     struct ward__frame frame;
     int next;
 
-    if (bytes.size == 0)
-        return; /* the doorbell */
+    if (bytes.size == 0 /* the doorbell */ || is_told_again(inc, bytes))
+        return;
     next = ward__wire_read(bytes, true, &frame, &inc->sys->arena);
     if (next == -ENOMEM) {
         ward__incarnation_kill(inc, WARD__DOOM_MEMORY, "read a frame");

@@ -19,7 +19,8 @@ enum {
     SMALLEST_RING = 1024,
     SMALL_RING = 4 * 1024,
     USUAL_RING = 64 * 1024,
-    USUAL_RINGS_KEPT = 4
+    USUAL_RINGS_KEPT = 4,
+    LARGE_RING = 256 * 1024
 };
 
 void
@@ -132,33 +133,55 @@ frame_size(const struct ward__mailbox *box, uint64_t position)
     return WARD__FRAME_PREFIX + (size_t)ward__frame_load_length(prefix);
 }
 
-int
-ward__mailbox_grow(struct ward__mailbox *box, size_t needed)
+/* Into another ring, where all has room. 0; -ENOMEM: it stays where it was. */
+static int
+move(struct ward__mailbox *box, size_t capacity)
 {
-    size_t capacity = box->capacity != 0 ? box->capacity : SMALLEST_RING;
-    struct ward__mailbox grown = *box;
+    struct ward__mailbox moved = *box;
     size_t size = (size_t)(box->tail - box->done);
 
-    while (capacity < needed)
-        capacity *= 2;
-    if (capacity > SMALL_RING && capacity < USUAL_RING)
-        capacity = USUAL_RING;
-    if (capacity == box->capacity)
-        return 0;
-    grown.ring = ring_new(box, capacity);
-    if (grown.ring == NULL)
+    moved.ring = ring_new(box, capacity);
+    if (moved.ring == NULL)
         return -ENOMEM;
-    grown.capacity = capacity;
+    moved.capacity = capacity;
     for (uint64_t at = box->done; size > 0;) { /* at most two pieces */
         size_t offset = (size_t)at & (box->capacity - 1);
         size_t piece = box->capacity - offset < size ? box->capacity - offset : size;
-        copy_in(&grown, at, box->ring + offset, piece);
+        copy_in(&moved, at, box->ring + offset, piece);
         at += piece;
         size -= piece;
     }
     ring_free(box, box->ring, box->capacity);
-    *box = grown;
+    *box = moved;
     return 0;
+}
+
+static size_t
+ring_for(size_t begun, size_t needed)
+{
+    while (begun < needed)
+        begun *= 2;
+    return begun > SMALL_RING && begun < USUAL_RING ? USUAL_RING : begun;
+}
+
+int
+ward__mailbox_grow(struct ward__mailbox *box, size_t needed)
+{
+    size_t capacity =
+        ring_for(box->capacity != 0 ? box->capacity : SMALLEST_RING, needed);
+
+    return capacity == box->capacity ? 0 : move(box, capacity);
+}
+
+/* Where little is left of much, into a smaller one: the places of a large ring have left the processor's
+ * cache when their turn comes again. Without memory for it nothing changes. */
+static void
+shrink(struct ward__mailbox *box)
+{
+    size_t held = (size_t)(box->tail - box->done);
+
+    if (box->capacity > LARGE_RING && held < box->capacity / 8)
+        (void)move(box, ring_for(LARGE_RING, 2 * held));
 }
 
 /* ---- in ---- */
@@ -266,6 +289,8 @@ ward__mailbox_free_to(struct ward__mailbox *box, uint64_t number)
         ward__mailbox_rewind(box);
     if (box->done == box->tail)
         ward__mailbox_done(box);
+    else
+        shrink(box);
 }
 
 void

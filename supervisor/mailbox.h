@@ -10,9 +10,9 @@
  * `sent` may lie inside a frame: a socket takes what it takes. When an incarnation ends,
  * `sent` goes back to `done`, and the next one gets every message that is not done, once, in
  * order. No memory before the first message; given back when empty, and positions begin again at 0.
- * A ring is small or has 64 KiB or more; of those of 64 KiB the system keeps a few for the next. It
- * knows nothing of processes, and of what is in a frame but its length, its attempt and whether it is
- * ward's own.
+ * A ring is small or has 64 KiB or more; of those of 64 KiB the system keeps a few for the next, and one of
+ * more than 256 KiB becomes smaller when less than an eighth of it is in use. It knows nothing of processes,
+ * and of what is in a frame but its length, its attempt and whether it is ward's own.
  *
  * Used by: actor.c, post.c, channel.c. Uses: frame.h, wire.h, pool.h.
  */

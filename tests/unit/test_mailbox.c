@@ -1,88 +1,7 @@
 /* The byte ring that outlives the process which reads it. */
-#include "supervisor/mailbox.h"
+#include "tests/unit/mailbox_frames.h"
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <ward/export.h>
-
-#include "ipc/fault.h"
-#include "ipc/frame.h"
-#include "tests/unit/random.h"
-
-enum { FRAME_MOST = 4096, RING_FIRST = 1024 };
-
-/* Frame number `number` of `size` bytes, prefix included; each has contents of its own. */
-static const uint8_t *
-frame_of(uint64_t number, size_t size)
-{
-    static uint8_t frame[FRAME_MOST];
-
-    assert_in_range(size, WARD__FRAME_PREFIX, FRAME_MOST);
-    ward__frame_store_length(frame, (uint32_t)(size - WARD__FRAME_PREFIX));
-    for (size_t i = WARD__FRAME_PREFIX; i < size; i++)
-        frame[i] = (uint8_t)(number * 31 + i * 7 + (i >> 8));
-    return frame;
-}
-
-static struct ward__mailbox
-box_of(int64_t bytes, int64_t messages)
-{
-    struct ward__mailbox box;
-
-    ward__mailbox_init(&box, &(ward_mailbox_options){bytes, messages, WARD_REJECT});
-    return box;
-}
-
-/* As messages come: refused where there is no room, unless they are ward's own. */
-static int
-offer(struct ward__mailbox *box, const void *frame, size_t size, bool in_hand,
-      bool is_own)
-{
-    if (!is_own && !ward__mailbox_has_room(box, size, in_hand))
-        return -EAGAIN;
-    return ward__mailbox_append(box, frame, size);
-}
-
-static void
-append(struct ward__mailbox *box, size_t size)
-{
-    assert_int_equal(offer(box, frame_of(box->tail_number, size), size, false, false), 0);
-}
-
-/* What unsent shows, in one piece: its size. */
-static size_t
-unsent(const struct ward__mailbox *box, size_t most, uint8_t *to)
-{
-    struct iovec pieces[2];
-    int count = ward__mailbox_unsent(box, most, pieces);
-    size_t size = 0;
-
-    for (int i = 0; i < count; i++) {
-        assert_true(pieces[i].iov_len > 0);
-        memcpy(to + size, pieces[i].iov_base, pieces[i].iov_len);
-        size += pieces[i].iov_len;
-    }
-    return size;
-}
-
-static void
-assert_first_is(struct ward__mailbox *box, uint64_t number, size_t size)
-{
-    uint8_t *frame;
-    size_t got;
-
-    assert_int_equal(ward__mailbox_first(box, &frame, &got), 0);
-    assert_int_equal(got, size);
-    assert_memory_equal(frame, frame_of(number, size), size);
-    free(frame);
-}
+enum { RING_FIRST = 1024 };
 
 /* ---- positions ---- */
 
@@ -439,110 +358,6 @@ the_default_limit_is_16_MiB(void **state)
     ward__mailbox_done(&box);
 }
 
-static void
-without_memory_nothing_changes(void **state)
-{
-    struct ward__mailbox box = box_of(0, 0);
-    uint8_t *frame = NULL;
-    size_t size;
-
-    (void)state;
-    assert_non_null(ward__fault_plan_share());
-    ward__fault_arm(WARD__ROLE_HOST, 1, ENOMEM);
-    assert_int_equal(offer(&box, frame_of(0, 10), 10, false, false), -ENOMEM);
-    assert_int_equal(ward__mailbox_count(&box), 0);
-    append(&box, 1000);
-    ward__fault_arm(WARD__ROLE_HOST, 1, ENOMEM);
-    assert_int_equal(offer(&box, frame_of(1, 100), 100, false, false), -ENOMEM);
-    assert_first_is(&box, 0, 1000);
-    ward__fault_arm(WARD__ROLE_HOST, 1, ENOMEM);
-    assert_int_equal(ward__mailbox_first(&box, &frame, &size), -ENOMEM);
-    assert_null(frame);
-    ward__fault_disarm();
-    ward__faults = NULL;
-    append(&box, 100);
-    ward__mailbox_done(&box);
-}
-
-/* Grows in the steps of a mailbox that is one of many. */
-static void
-grow_to_usual(struct ward__mailbox *box)
-{
-    append(box, 1000);
-    assert_int_equal(box->capacity, 1024);
-    append(box, 2000);
-    assert_int_equal(box->capacity, 4 * 1024);
-    append(box, 2000);
-    assert_int_equal(box->capacity, 64 * 1024);
-    assert_first_is(box, 0, 1000);
-    ward__mailbox_free_to(box, 1);
-    assert_first_is(box, 1, 2000);
-    ward__mailbox_free_to(box, 2);
-    assert_first_is(box, 2, 2000);
-}
-
-static void
-rings_of_the_usual_size_are_kept_for_the_next(void **state)
-{
-    enum { BOXES = 6, KEPT = 4 };
-    struct ward__mailbox boxes[BOXES];
-    struct ward__mailbox_sum sum;
-    unsigned kept;
-
-    (void)state;
-    ward__mailbox_sum_init(&sum, UINT64_MAX);
-    for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < BOXES; i++) {
-            boxes[i] = box_of(0, 0);
-            boxes[i].sum = &sum;
-            grow_to_usual(&boxes[i]);
-        }
-        assert_int_equal(sum.rings.count, 0);
-        for (int i = 0; i < BOXES; i++)
-            ward__mailbox_done(&boxes[i]);
-        assert_int_equal(sum.bytes, 0);
-        kept = sum.rings.most;
-        assert_true(kept == 0 || kept == KEPT);
-        assert_int_equal(sum.rings.count, kept);
-    }
-    ward__mailbox_sum_done(&sum);
-}
-
-static void
-room_that_is_not_used_leaves_no_memory_behind(void **state)
-{
-    struct ward__mailbox box = box_of(0, 0);
-
-    (void)state;
-    assert_non_null(ward__mailbox_room(&box, 100000));
-    ward__mailbox_unused(&box);
-    assert_null(box.ring);
-    append(&box, 100);
-    assert_non_null(ward__mailbox_room(&box, 500));
-    ward__mailbox_unused(&box);
-    assert_first_is(&box, 0, 100);
-    ward__mailbox_done(&box);
-}
-
-static void
-a_larger_ring_is_no_usual_one(void **state)
-{
-    struct ward__mailbox_sum sum;
-    struct ward__mailbox box = box_of(0, 0);
-
-    (void)state;
-    ward__mailbox_sum_init(&sum, UINT64_MAX);
-    box.sum = &sum;
-    grow_to_usual(&box);
-    assert_int_equal(ward__mailbox_grow(&box, 64 * 1024 + 1), 0);
-    assert_int_equal(box.capacity, 128 * 1024);
-    assert_int_equal(sum.rings.count, sum.rings.most > 0 ? 1 : 0);
-    assert_first_is(&box, 2, 2000);
-    ward__mailbox_done(&box);
-    assert_int_equal(sum.rings.count, sum.rings.most > 0 ? 1 : 0);
-    ward__mailbox_sum_done(&sum);
-}
-
 int
 main(void)
 {
@@ -551,9 +366,6 @@ main(void)
         cmocka_unit_test(positions_follow_append_wrote_and_free),
         cmocka_unit_test(memory_is_given_back_when_empty_and_positions_begin_again),
         cmocka_unit_test(an_empty_frame_is_a_message_too),
-        cmocka_unit_test(rings_of_the_usual_size_are_kept_for_the_next),
-        cmocka_unit_test(room_that_is_not_used_leaves_no_memory_behind),
-        cmocka_unit_test(a_larger_ring_is_no_usual_one),
         cmocka_unit_test(frames_come_out_whole_when_the_ring_wraps),
         cmocka_unit_test(a_prefix_may_lie_across_the_edge),
         cmocka_unit_test(it_grows_while_wrapped),
@@ -569,7 +381,6 @@ main(void)
         cmocka_unit_test(an_empty_mailbox_takes_a_message_of_any_size),
         cmocka_unit_test(a_message_of_wards_own_has_no_limit),
         cmocka_unit_test(the_default_limit_is_16_MiB),
-        cmocka_unit_test(without_memory_nothing_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
