@@ -96,18 +96,36 @@ ward__value_bound(const ward_value *value)
                : WARD__BOUND_NONE;
 }
 
+/* What most messages are for. */
+static inline bool
+ward__value_is_short_bytes(const ward_value *value)
+{
+    return value->tag == WARD_VALUE_BYTES && value->as.bytes.size <= UINT8_MAX &&
+           value->as.bytes.data != NULL;
+}
+
+static inline uint8_t *
+ward__put_short_bytes(uint8_t *to, ward_bytes bytes)
+{
+    to[0] = 0xc4;
+    to[1] = (uint8_t)bytes.size;
+    memcpy(to + 2, bytes.data, bytes.size);
+    return to + 2 + bytes.size;
+}
+
 /* NULL: ward__value_tail says why. */
 static inline uint8_t *
 ward__put_value(uint8_t *to, const ward_value *value)
 {
-    ward_bytes bytes = value->as.bytes;
+    return ward__value_is_short_bytes(value) ? ward__put_short_bytes(to, value->as.bytes)
+                                             : ward__put_other_value(to, value);
+}
 
-    if (value->tag != WARD_VALUE_BYTES || bytes.size > UINT8_MAX || bytes.data == NULL)
-        return ward__put_other_value(to, value);
-    to[0] = 0xc4; /* what most messages are for */
-    to[1] = (uint8_t)bytes.size;
-    memcpy(to + 2, bytes.data, bytes.size);
-    return to + 2 + bytes.size;
+/* A message of such a value and nothing else. */
+static inline bool
+ward__body_is_short_bytes(const struct ward__body *body)
+{
+    return body->count == 1 && ward__value_is_short_bytes(body->values);
 }
 
 /* The most that all a message says may take, as one array; and that put. */
@@ -116,6 +134,8 @@ ward__body_bound(const struct ward__body *body)
 {
     uint64_t bound = WARD__LENGTH_MOST;
 
+    if (ward__body_is_short_bytes(body))
+        return bound + body->values->as.bytes.size;
     if (body->packed.data != NULL)
         return body->packed.size;
     for (size_t i = 0; i < body->count; i++)
@@ -126,6 +146,10 @@ ward__body_bound(const struct ward__body *body)
 static inline uint8_t *
 ward__put_body(uint8_t *to, const struct ward__body *body)
 {
+    if (ward__body_is_short_bytes(body)) {
+        *to = 0x91;
+        return ward__put_short_bytes(to + 1, body->values->as.bytes);
+    }
     if (body->packed.data != NULL) {
         memcpy(to, body->packed.data, body->packed.size);
         return to + body->packed.size;

@@ -155,8 +155,8 @@ next_bytes(struct ward__worker *w, ward_bytes *bytes, int64_t deadline_ms)
     return 1;
 }
 
-static void
-read_frame(struct ward__worker *w, ward_bytes bytes, struct ward__frame *frame)
+void
+ward__inbox_read(struct ward__worker *w, ward_bytes bytes, struct ward__frame *frame)
 {
     int result = ward__wire_read(bytes, false, frame, &w->arena);
 
@@ -234,7 +234,7 @@ ward__inbox_next(struct ward__worker *w, struct ward__frame *frame, int64_t dead
         ring_if_wanted(w);
     }
     w->inbox.is_hand_in = !is_put_off;
-    read_frame(w, bytes, frame);
+    ward__inbox_read(w, bytes, frame);
     return 1;
 }
 
@@ -266,7 +266,7 @@ sort(struct ward__worker *w, ward_bytes bytes, enum ward__frame_kind kind)
         put_off(w, bytes);
         return;
     }
-    read_frame(w, bytes, &frame);
+    ward__inbox_read(w, bytes, &frame);
     if (kind == WARD__GRANT)
         ward__credit_granted(w, &frame.as.grant);
     else
@@ -288,7 +288,7 @@ ward__inbox_await(struct ward__worker *w, uint64_t request, bool until_halt,
         next_bytes(w, &bytes, -1);
         kind = ward__wire_kind(bytes);
         if (kind == WARD__ANSWER) {
-            read_frame(w, bytes, &frame);
+            ward__inbox_read(w, bytes, &frame);
             if (frame.as.answer.request == request) {
                 *answer = frame.as.answer;
                 ward__lane_heard(w);

@@ -269,7 +269,7 @@ serve(struct ward__worker *w)
 {
     struct ward__frame frame;
 
-    while (ward__inbox_next(w, &frame, -1) == 1) {
+    while (ward__inbox_has_next(w, &frame) || ward__inbox_next(w, &frame, -1) == 1) {
         handle_frame(w, &frame);
         ward__inbox_resume(w);
         ward__arena_clear(&w->arena);

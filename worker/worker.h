@@ -100,6 +100,27 @@ extern const struct ward__verbs ward__worker_verbs;
 int ward__inbox_next(struct ward__worker *w, struct ward__frame *frame,
                      int64_t deadline_ms);
 
+/* Takes a frame apart; the process ends if it is none. */
+void ward__inbox_read(struct ward__worker *w, ward_bytes bytes,
+                      struct ward__frame *frame);
+
+/* The usual: the next frame has come already, and nothing is to be done before it. False: it has not, or
+ * something is. */
+static inline bool
+ward__inbox_has_next(struct ward__worker *w, struct ward__frame *frame)
+{
+    ward_bytes bytes;
+
+    if (!TAILQ_EMPTY(&w->inbox.later) ||
+        atomic_load_explicit(&w->page->want, memory_order_relaxed) != 0 ||
+        ward__framebuf_next(&w->inbox.in, &bytes) != 1)
+        return false;
+    w->inbox.is_hand_in = true;
+    if (!ward__wire_read_usual_message(bytes, frame))
+        ward__inbox_read(w, bytes, frame);
+    return true;
+}
+
 /* Waits, inside a handler, for the answer to a request; whatever else comes is put off. 0, or
  * -ECANCELED: HALT came, and `until_halt`. The answer's bytes are valid until the handler returns. */
 int ward__inbox_await(struct ward__worker *w, uint64_t request, bool until_halt,
