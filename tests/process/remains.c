@@ -87,19 +87,20 @@ processes_below(void)
     return count;
 }
 
+/* One that lives: the dead have their names until somebody has waited for them. */
 static bool
 is_spare(pid_t pid)
 {
-    char path[64], line[32] = "";
+    char path[64], name[32] = "", status = 'X';
     FILE *file;
 
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     file = fopen(path, "re");
     if (file == NULL)
         return false;
-    (void)!fgets(line, sizeof line, file);
+    (void)!fscanf(file, "%*d (%31[^)]) %c", name, &status);
     fclose(file);
-    return strcmp(line, "ward-spare\n") == 0;
+    return strcmp(name, "ward-spare") == 0 && status != 'Z' && status != 'X';
 }
 
 size_t
