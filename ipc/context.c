@@ -84,7 +84,7 @@ ward_tell_values(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t co
 {
     int result = check_message(ctx, values, count);
 
-    return result < 0 ? result : CALL(ctx, tell(ctx, to, values, count));
+    return result < 0 ? result : ctx->verbs->tell(ctx, to, values, count);
 }
 
 int

@@ -22,9 +22,10 @@ struct ward__managed;
 enum ward__end_how { WARD__HOW_STOP, WARD__HOW_DRAIN, WARD__HOW_KILL, WARD__HOW_RESTART };
 
 struct ward__verbs {
+    /* What most calls are; it enters and leaves by itself. */
+    int (*tell)(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count);
     void (*enter)(ward_ctx *ctx); /* around each of those below; NULL: nothing to do */
     void (*leave)(ward_ctx *ctx);
-    int (*tell)(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count);
     int (*ask)(ward_ctx *ctx, ward_ref to, ward_message **reply, int timeout_ms,
                const ward_value *values, size_t count);
     int (*ask_then)(ward_ctx *ctx, ward_ref to, int timeout_ms, ward_on_reply on_reply,

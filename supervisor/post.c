@@ -12,8 +12,6 @@
 #include "supervisor/life.h"
 #include "supervisor/system.h"
 
-/* From so many unsent bytes on a message is written at once and not at the next turn. */
-enum { WRITE_AT_ONCE = 32 * 1024 };
 /* What was packed lies in memory that is kept for the next, unless it was large. */
 enum { SCRATCH_KEPT = 256 * 1024 };
 
@@ -41,18 +39,18 @@ is_for_later(const struct ward__actor *to)
     const struct ward__mailbox *box = &to->mailbox;
 
     return to->sys->turn.depth > 0 && !to->sys->is_in_callback &&
-           box->limit_messages == UINT64_MAX && box->limit_bytes > 2 * WRITE_AT_ONCE &&
-           !box->sends_one_by_one;
+           box->limit_messages == UINT64_MAX &&
+           box->limit_bytes > 2 * WARD__WRITE_AT_ONCE && !box->sends_one_by_one;
 }
 
 /* A worker that is idle gets it now; one that is busy gets more at once a little later. */
-static void
-write_or_wait(struct ward__actor *actor)
+void
+ward__post_write(struct ward__actor *actor)
 {
     struct ward__incarnation *inc = actor->now;
     struct ward__mailbox *box = &actor->mailbox;
 
-    if (inc->unwritten >= WRITE_AT_ONCE) {
+    if (inc->unwritten >= WARD__WRITE_AT_ONCE) {
         if (!inc->has_raised)
             (void)ward__channel_progress(&inc->channel, box);
         ward__actor_write(actor);
@@ -62,20 +60,6 @@ write_or_wait(struct ward__actor *actor)
     } else {
         ward__incarnation_write_soon(inc);
     }
-}
-
-/* Mostly it is due already. */
-static inline void
-write_soon(struct ward__actor *actor, size_t size)
-{
-    struct ward__incarnation *inc = actor->now;
-
-    if (inc == NULL || inc->stage != WARD__STAGE_UP)
-        return;
-    inc->unwritten += size;
-    if (inc->unwritten >= WRITE_AT_ONCE ||
-        !(inc->is_write_due || inc->channel.is_blocked))
-        write_or_wait(actor);
 }
 
 /* ---- room ---- */
@@ -198,7 +182,7 @@ put(struct ward__actor *to, const struct letter *letter)
                                     (ward_raw){letter->frame.data, letter->frame.size});
     result = ward__mailbox_append(&to->mailbox, letter->frame.data, letter->frame.size);
     if (result == 0)
-        write_soon(to, letter->frame.size);
+        ward__post_write_soon(to, letter->frame.size);
     return result;
 }
 
@@ -279,39 +263,10 @@ deliver(struct ward__actor *to, const struct letter *letter)
     }
 }
 
-/* The usual way: straight into the mailbox, if that has ample room in one piece. */
-static inline bool
-post_in_place(struct ward__actor *to, int64_t type, ward_ref sender,
-              const struct ward__body *body)
-{
-    struct ward__mailbox *box = &to->mailbox;
-    uint64_t bound = WARD__HEAD_MOST + ward__body_bound(body);
-    uint8_t *begun, *end;
-    size_t size;
-
-    if (to->parent == NULL || bound > to->frame_bytes ||
-        !ward__mailbox_has_ample_room(box, (size_t)bound))
-        return false;
-    begun = ward__mailbox_room(box, (size_t)bound);
-    if (begun == NULL)
-        return false;
-    end = ward__put_message(begun + WARD__FRAME_PREFIX, type, sender);
-    end = ward__put_body(end, body);
-    if (end == NULL) {
-        ward__mailbox_unused(box);
-        return false;
-    }
-    size = (size_t)(end - begun);
-    ward__frame_store_length(begun, (uint32_t)(size - WARD__FRAME_PREFIX));
-    ward__mailbox_packed(box, size);
-    write_soon(to, size);
-    return true;
-}
-
 /* Where the mailbox is full, or ends in the middle: packed first, put in then. */
-static int
-post_packed(struct ward__actor *to, int64_t type, ward_ref sender,
-            const struct ward__body *body, enum ward__promise promise)
+int
+ward__post_packed(struct ward__actor *to, int64_t type, ward_ref sender,
+                  const struct ward__body *body, enum ward__promise promise)
 {
     struct ward__sink *frame = &to->sys->scratch;
     struct letter letter = {.type = type, .sender = sender, .promise = promise};
@@ -334,15 +289,6 @@ post_packed(struct ward__actor *to, int64_t type, ward_ref sender,
     if (frame->capacity > SCRATCH_KEPT)
         ward__sink_done(frame);
     return result;
-}
-
-int
-ward__post(struct ward__actor *to, int64_t type, ward_ref sender,
-           const struct ward__body *body, enum ward__promise promise)
-{
-    if (post_in_place(to, type, sender, body))
-        return 0;
-    return post_packed(to, type, sender, body, promise);
 }
 
 /* ---- dead letters ---- */

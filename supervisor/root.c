@@ -22,13 +22,14 @@ system_of(const ward_ctx *ctx)
     return (ward_system *)(size_t)ctx;
 }
 
-static void
+static inline void
 root_enter(ward_ctx *ctx)
 {
-    ward__turn_enter(system_of(ctx));
+    if (system_of(ctx)->turn.is_threaded)
+        ward__turn_enter(system_of(ctx));
 }
 
-static void
+static inline void
 root_leave(ward_ctx *ctx)
 {
     if (!ward__system_is_at_rest(system_of(ctx)))
@@ -73,9 +74,8 @@ want_room(struct ward__actor *actor)
 }
 
 static int
-root_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
+tell(ward_system *sys, ward_ref to, const ward_value *values, size_t count)
 {
-    ward_system *sys = system_of(ctx);
     struct ward__actor *actor = ward__actor_find(sys, to);
     const struct ward__body body = body_of(values, count);
     int result;
@@ -95,6 +95,17 @@ root_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
     if (result == -EAGAIN)
         want_room(actor);
     return result == WARD__POST_DROPPED ? 0 : result;
+}
+
+static int
+root_tell(ward_ctx *ctx, ward_ref to, const ward_value *values, size_t count)
+{
+    int result;
+
+    root_enter(ctx);
+    result = tell(system_of(ctx), to, values, count);
+    root_leave(ctx);
+    return result;
 }
 
 static bool
@@ -286,9 +297,9 @@ ward_change(ward_ctx *ctx, ward_ref supervisor, const ward_supervisor *rules)
 }
 
 const struct ward__verbs ward__root_verbs = {
+    .tell = root_tell,
     .enter = root_enter,
     .leave = root_leave,
-    .tell = root_tell,
     .ask = root_ask,
     .ask_then = root_ask_then,
     .reply = root_reply,
