@@ -19,7 +19,7 @@
  *                    BYE       post_stop is through
  *                    (empty)   the doorbell
  *
- * Used by: worker, channel, mailboxes. Uses: pack.h, read.h, failure.h.
+ * Used by: worker, channel, mailboxes. Uses: pack.h, read.h, scan.h, failure.h.
  */
 #ifndef WARD_IPC_WIRE_H
 #define WARD_IPC_WIRE_H

@@ -7,7 +7,7 @@
  *     |              |                                  ^
  *     +---RAISED-----+----RAISED--> RAISED --(FINISH)---+
  *
- * Used by: incarnation.c. Uses: wire.h.
+ * Used by: intake.c, incarnation.h. Uses: wire.h.
  */
 #ifndef WARD_SUPERVISOR_CONDUCT_H
 #define WARD_SUPERVISOR_CONDUCT_H

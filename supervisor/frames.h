@@ -3,7 +3,7 @@
  * let it pass; what it names (references, numbers) is checked here. Nothing a worker says can
  * fail the host: what cannot be done is answered with a code or becomes a dead letter.
  *
- * Used by: incarnation.c. Uses: actor.h, post.h, ask.h, watch.h, blame.h.
+ * Used by: intake.c. Uses: actor.h, post.h, ask.h, watch.h, blame.h.
  */
 #ifndef WARD_SUPERVISOR_FRAMES_H
 #define WARD_SUPERVISOR_FRAMES_H

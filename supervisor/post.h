@@ -1,7 +1,7 @@
 /*
  * Post: bringing messages to mailboxes, and what cannot be brought to the dead letters.
  *
- * Used by: root.c, frames.c, actor.c, ask.c, watch.c. Uses: mailbox.h, wire.h, notice.h.
+ * Used by: root.c, frames.c, actor.c, ask.c, watch.c. Uses: mailbox.h, incarnation.h, wire.h, notice.h.
  */
 #ifndef WARD_SUPERVISOR_POST_H
 #define WARD_SUPERVISOR_POST_H

@@ -8,8 +8,8 @@
 struct ward__account {
     ward_ref to;
     struct ward__purse left;
-    struct ward__purse
-        begun;       /* with; nothing, once the host was to see that half of it is gone */
+    /* What was left when more was granted last; nothing once the host was to see that half is gone. */
+    struct ward__purse begun;
     bool is_refused; /* its mailbox was full, and nothing was granted since */
     RB_ENTRY(ward__account) by_ref;
 };

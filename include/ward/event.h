@@ -94,7 +94,9 @@ typedef struct ward_event {
     /* FAILED, CLEANUP_FAILED, SPAWN_RETRY; STOPPED: the last one that ended an incarnation of this life,
      * if one did; else NULL. */
     const ward_failure *failure;
-    ward_directive directive;    /* FAILED: what was decided */
+    /* FAILED: what was decided; ESCALATE, too, where a restart would be one more than its supervisor's
+     * intensity. */
+    ward_directive directive;
     ward_letter letter;          /* DEAD_LETTER: why */
     const ward_message *message; /* DEAD_LETTER: it, without its sender; else NULL */
     /* STOPPED: the reason; LOG: the line; of a late reply: the path of who answered; else "" */

@@ -39,11 +39,11 @@ typedef enum ward_when_full {
 } ward_when_full;
 
 /*
- * The bounds of a mailbox; the message in hand does not count, once the host's loop has seen that it is,
- * and an empty one takes a message of any size. A worker learns late that one is full: it may be
- * ahead by its credit (system.h), and what it sent on credit is queued beyond the bounds, unless it
- * is to be dropped. For bounds below that, with workers as senders, make the credit of the system
- * smaller.
+ * The bounds of a mailbox; the message in hand does not count, once the host's loop has seen that
+ * it is, and an empty one takes a message of any size. A worker learns late that one is full: it
+ * may be ahead by its credit (system.h; 1,024 messages where nothing else is said), and what it
+ * sent on credit is queued beyond the bounds, unless it is to be dropped. For bounds below that,
+ * with workers as senders, make the credit of the system smaller.
  */
 typedef struct ward_mailbox_options {
     int64_t bytes;    /* the most bytes queued. Default 16 MiB */
@@ -70,8 +70,8 @@ typedef struct ward_spec {
     /* Without a behavior: a supervisor, which has no process. With one: the rules for what this
      * actor spawns. Registered. */
     const ward_supervisor *supervisor;
-    /* How its failures are answered; NULL: under a supervisor it is restarted, elsewhere it stops.
-     * Registered. */
+    /* How its failures are answered; NULL: under a supervisor it is restarted, as often as the
+     * supervisor's intensity lets it; elsewhere it stops. Registered. */
     const ward_strategy *strategy;
     ward_restart_type restart;
     /* Its end may be that of its supervisor: see ward_auto_shutdown. Never for a permanent one. */

@@ -65,7 +65,7 @@ typedef struct ward_supervisor {
     ward_group group;
     /* More restarts of children than `intensity` within `period_ms`, and it gives up: its
      * children end, and it fails itself with cause `intensity`; started again it has new children, with
-     * new references. Each by itself: 0 is 1 restart, 5,000 ms. */
+     * new references. Each by itself: 0 is 1 restart, 5,000 ms; intensity WARD_INFINITE: no limit. */
     int intensity;
     int period_ms;
     /* A second window, against slow leaks; a restart needs both. 0 restarts: none. */

@@ -18,11 +18,12 @@
  * another call of yours. Several systems may live in one process. ward installs no signal handler,
  * uses no loop of yours and reaps nothing but its own zygote.
  *
- * Threads: without `.threaded` a system is used by one thread at a time, and lives while one of
- * these calls runs. With it the tree runs on a thread of ward's own: supervision goes on while the
- * host is busy, any thread may call, and a call that blocks blocks its caller only. Callbacks come
- * on whatever thread dispatches (or is in ward_run and its kin), one at a time; deciders on ward's
- * thread. The descriptor is readable when callbacks are due.
+ * Threads: without `.threaded` a system is used by one thread at a time, and lives while
+ * ward_system_dispatch runs, or a call that runs it or waits. With it the tree runs on a thread
+ * of ward's own: supervision goes on while the host is busy, any thread may call, and a call that
+ * blocks blocks its caller only. Callbacks come on whatever thread dispatches (or is in ward_run
+ * and its kin), one at a time; deciders on ward's thread. The descriptor is readable when
+ * callbacks are due.
  */
 #ifndef WARD_SYSTEM_H
 #define WARD_SYSTEM_H
@@ -49,7 +50,9 @@ typedef struct ward_system_options {
     /* Once after tells or asks of the host's to `ref` were -EAGAIN: there is room for the last message
      * that was refused: once for the actor, however often it was. With threads it may come before the
      * refused call has returned, and all who wait are to try again. Never once the system stops, nor
-     * for an actor that has ended: its end is STOPPED. */
+     * for an actor that has ended: its end is STOPPED. Who would rather wait for room polls the
+     * descriptor, dispatches and tells again, and may hear then that the actor is no more
+     * (-WARD_EUNKNOWN). */
     void (*on_room)(ward_ctx *ctx, ward_ref ref, void *user);
     void *user;
     /* The largest message, in bytes, envelope included, where a spec says nothing else. Default
@@ -136,14 +139,16 @@ WARD_API int ward_run_for(ward_system *sys, int timeout_ms);
 
 /*
  * [host] Runs the system until nothing is queued, in hand, starting or restarting, and the
- * callbacks due have been called. An answer that somebody still owes (ward_reply_to) is not waited
- * for. 0; -ETIMEDOUT; -WARD_EFAILED; -EDEADLK.
+ * callbacks due have been called: what was told, and what was told because of it, has been handled.
+ * An answer that somebody still owes (ward_reply_to) is not waited for. 0; -ETIMEDOUT;
+ * -WARD_EFAILED; -EDEADLK.
  */
 WARD_API int ward_settle(ward_system *sys, int timeout_ms);
 
-/* [host] Waits until `ref` is up: 0; -WARD_ESTART: it ended before; -WARD_EIGNORED;
- * -WARD_EUNKNOWN; -ETIMEDOUT: and it was stopped; -EDEADLK inside a callback. A supervisor is up when
- * its children are. Runs ward only, callbacks wait: ward_run and its like call them. */
+/* [host] Waits until `ref` is up: 0; -WARD_ESTART: it ended before (its events say why);
+ * -WARD_EIGNORED; -WARD_EUNKNOWN; -ETIMEDOUT: and it was stopped; -EDEADLK inside a callback. A
+ * supervisor is up when its children are. Runs ward only, callbacks wait: ward_run and its like call
+ * them. */
 WARD_API int ward_wait_up(ward_system *sys, ward_ref ref, int timeout_ms);
 
 /* [host] Waits until `ref` has ended for good; it stops nothing. 0, also for one that nobody has;

@@ -132,10 +132,11 @@ WARD_API int ward_flush(ward_ctx *ctx);
 /*
  * [both] Starts an actor as a child of ctx's. In the host it returns at once: `*ref` is good
  * for everything, messages wait in the mailbox, events say how it went (ward_wait_up waits). The children
- * that a supervisor declares can be looked up when it is up (ward_lookup).
+ * that a supervisor declares can be looked up (ward_lookup) when it is up, and each in the pre_start
+ * of those declared behind it.
  * In a worker it returns when the child is up or has ended.
  * 0; -EINVAL (ward_spec_error says which field); -EEXIST: a living sibling has that id;
- * -ENOENT: behavior or strategy is not registered; -EBADF: one of the
+ * -ENOENT: behavior or strategy is not registered (the same says which); -EBADF: one of the
  * descriptors is closed; -ENAMETOOLONG: the path; -ENOMEM;
  * -ENOBUFS: max_actors; -ESHUTDOWN: the system stops, or (worker) this actor does. In a worker also
  * -WARD_EIGNORED; -WARD_ESTART: it ended before it was up; -ETIMEDOUT: it was not up after

@@ -6,7 +6,7 @@
  *
  *   1. write a behavior: `receive` and hooks, a static constant   behavior.h
  *   2. WARD_REGISTER it, and the strategies                       register.h, strategy.h
- *   3. ward_early() first in main, ward_system_new()              system.h
+ *   3. ward_system_new() first in main, or ward_early() there     system.h
  *   4. ward_spawn() a spec                                        spec.h
  *   5. ward_tell(), ward_ask(), ward_reply(), ward_watch()        verbs.h, value.h
  *      or declare a whole tree as data                           supervisor.h, manage.h
