@@ -351,6 +351,37 @@ H32_ready_after_raised_is_one_failure(void **state)
     assert_int_equal(r->restarted, 1);
 }
 
+static ward_ref host;
+
+static void
+pack_mail(struct ward__sink *sink)
+{
+    ward__wire_tell(sink, host, 1);
+    ward__pack_array(sink, 0);
+}
+
+/* Of messages to one actor, one behind the other, not each is looked at as any frame is. */
+static void
+mail_around_raised(ward_ctx *ctx)
+{
+    host = ward_parent(ctx);
+    for (int i = 0; i < 3; i++)
+        rig_write_frame(pack_mail);
+    rig_write_frame(pack_raised);
+    rig_write_frame(pack_mail);
+    rig_spin();
+}
+
+static void
+H32_a_message_after_raised_does_not_arrive(void **state)
+{
+    struct rig *r = *state;
+
+    rig_do(r, mail_around_raised);
+    rig_linger(r, 50);
+    assert_int_equal(r->mails, 3);
+}
+
 static void
 bye_at_start(ward_ctx *ctx)
 {
@@ -531,6 +562,7 @@ main(void)
         RIG_TEST(H32_a_frame_of_the_host_is_none_of_a_worker),
         RIG_TEST(H32_a_spawn_after_quiet_makes_no_child),
         RIG_TEST(H32_quiet_twice_ends_it_once),
+        RIG_TEST(H32_a_message_after_raised_does_not_arrive),
         RIG_TEST(H32_ready_after_raised_is_one_failure),
         RIG_TEST(H32_the_end_before_the_start_is_a_failure_of_the_start),
         RIG_TEST(H35_one_that_closes_its_socket_is_killed),
