@@ -13,7 +13,7 @@
  * begins; it is stored before new bytes overwrite old ones. A supervisor that finds the
  * process dead takes from here what the socket did not get.
  *
- * Used by: loop.c, verbs.c. Uses: page.h, wire.h.
+ * Used by: loop.c, verbs.c. Uses: page.h, wire.h, clock.h.
  */
 #ifndef WARD_WORKER_OUTBOX_H
 #define WARD_WORKER_OUTBOX_H
@@ -30,6 +30,9 @@ struct ward__outbox {
     size_t frame_bytes; /* the largest frame */
     uint64_t done;      /* number of the last message that is done */
     size_t last_size;   /* of the frame appended last, without its prefix */
+    int64_t
+        hurried_at; /* ward__outbox_hurries: the time when it was last allowed, roughly, */
+    unsigned hurries; /* and how often it is still */
 };
 
 void ward__outbox_init(struct ward__outbox *box, struct ward__page *page, int channel,
@@ -99,11 +102,17 @@ void ward__outbox_flush(struct ward__outbox *box);
 /* So much may wait between two messages before it is written. */
 enum { WARD__OUTBOX_TRICKLE = 64 * 1024 };
 
-/* Flushes if much is waiting, or all the same. */
+/* Little is waiting: is it to be written all the same? Behind handlers that take long nothing waits. */
+bool ward__outbox_hurries(struct ward__outbox *box);
+
+/* Flushes what is waiting, if it is much, or all the same. */
 static inline void
 ward__outbox_trickle(struct ward__outbox *box, bool is_due)
 {
-    if (is_due || box->committed - box->written >= WARD__OUTBOX_TRICKLE)
+    size_t waiting = box->committed - box->written;
+
+    if (waiting > 0 &&
+        (is_due || waiting >= WARD__OUTBOX_TRICKLE || ward__outbox_hurries(box)))
         ward__outbox_flush(box);
 }
 

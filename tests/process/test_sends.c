@@ -23,6 +23,7 @@ enum {
     CRASH_IN_CALLBACK,
     NO_ANSWER,
     ANSWER,
+    READ,
 };
 enum { HANDLED = 100, SENT, FLUSHED, ATTEMPT };
 
@@ -135,6 +136,7 @@ static ward_next
 worker_receive(ward_ctx *ctx, const ward_message *msg)
 {
     int64_t number;
+    char byte;
 
     switch (ward_message_type(msg)) {
     case WORK:
@@ -155,6 +157,8 @@ worker_receive(ward_ctx *ctx, const ward_message *msg)
         return WARD_SAME;
     case ANSWER:
         return ward_done(ctx);
+    case READ:
+        return read(3, &byte, 1) == 1 ? WARD_SAME : -EIO;
     }
     return send_and_fail(ctx, msg);
 }
@@ -419,6 +423,32 @@ what_was_in_flight_is_dead_when_the_actor_ends(void **state)
     assert_int_equal(count_events(h, WARD_EVENT_DEAD_LETTER, NULL), 101);
 }
 
+/* The next one may take for ever, though both were read together. */
+static void
+sends_of_a_handler_leave_before_the_next_one_runs(void **state)
+{
+    struct harness *h = *state;
+    ward_ref ref;
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    ref = spawn_up(
+        h, &(ward_spec){.id = "a", .behavior = &worker, .fds = &ends[0], .fd_count = 1});
+    for (int i = 0; i < 10; i++) {
+        ward_tell(h->ctx, ref, READ);
+        ward_tell(h->ctx, ref, WORK, i);
+    }
+    ward_tell(h->ctx, ref, READ);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(write(ends[1], "w", 1), 1);
+        assert_int_equal(await_mail(h, HANDLED)->number, i);
+    }
+    assert_int_equal(write(ends[1], "w", 1), 1);
+    settle(h);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int
 main(void)
 {
@@ -438,6 +468,7 @@ main(void)
         TEST(message_that_published_early_is_not_tried_again),
         TEST(what_was_in_flight_is_sent_again_after_a_crash),
         TEST(what_was_in_flight_is_dead_when_the_actor_ends),
+        TEST(sends_of_a_handler_leave_before_the_next_one_runs),
     };
 
     return harness_main("sends", tests, sizeof tests / sizeof tests[0]);
