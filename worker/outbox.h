@@ -102,7 +102,8 @@ void ward__outbox_flush(struct ward__outbox *box);
 /* So much may wait between two messages before it is written. */
 enum { WARD__OUTBOX_TRICKLE = 64 * 1024 };
 
-/* Little is waiting: is it to be written all the same? Behind handlers that take long nothing waits. */
+/* Little is waiting: is it to be written all the same? So it does not wait behind a long handler, but where
+ * many short ones have just sent something. */
 bool ward__outbox_hurries(struct ward__outbox *box);
 
 /* Flushes what is waiting, if it is much, or all the same. */
