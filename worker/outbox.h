@@ -30,9 +30,9 @@ struct ward__outbox {
     size_t frame_bytes; /* the largest frame */
     uint64_t done;      /* number of the last message that is done */
     size_t last_size;   /* of the frame appended last, without its prefix */
-    int64_t
-        hurried_at; /* ward__outbox_hurries: the time when it was last allowed, roughly, */
-    unsigned hurries; /* and how often it is still */
+    /* ward__outbox_hurries: roughly when it last began to be allowed, and how often it is still. */
+    int64_t hurried_at;
+    unsigned hurries;
 };
 
 void ward__outbox_init(struct ward__outbox *box, struct ward__page *page, int channel,
